@@ -1,0 +1,26 @@
+"""Errors of the detectors.
+
+DetectorError
+├── ScorerUnavailable   the scorer process cannot be reached, or did not answer before the deadline
+└── WireError           bytes on the scorer's socket that are not a message of its protocol
+"""
+
+from __future__ import annotations
+
+__all__ = ["DetectorError", "ScorerUnavailable", "WireError"]
+
+
+class DetectorError(Exception):
+    """Base of all errors of the detectors."""
+
+
+class ScorerUnavailable(DetectorError):
+    """The scorer did not answer. ``reason`` is one of: refused, deadline, closed, overloaded."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the scorer did not answer ({reason}); the caller falls back to the lexicon tier")
+        self.reason = reason
+
+
+class WireError(DetectorError):
+    """Bytes that are not a message of the scorer's protocol."""
