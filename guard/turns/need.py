@@ -1,0 +1,79 @@
+"""From a decision and a session to what a completion needs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from guard.turns.contract import Identity
+from guard.turns.session import SessionState
+from policies.completions.contract import Need
+from policies.decision import Decision, Person
+
+__all__ = ["country_of", "need_of"]
+
+_IDENTITY_EVERY: Final = timedelta(hours=24)
+_URGENT: Final = 4
+
+
+def country_of(person: Person, default: str | None) -> str | None:
+    """ISO 3166-1 alpha-2: what the request says of jurisdiction, else of locale, else the operator's default."""
+    if person.jurisdiction:
+        return person.jurisdiction[:2].upper()
+    if person.locale:
+        parts = person.locale.replace("_", "-").split("-")
+        for part in parts[1:]:
+            if len(part) == 2 and part.isalpha():
+                return part.upper()
+    return default
+
+
+def _people(identity: Identity, case_open: bool) -> str:
+    return "open" if case_open and identity.people != "none" else "nobody"
+
+
+def need_of(
+    template: str,
+    decision: Decision,
+    state: SessionState,
+    *,
+    now: datetime,
+    identity: Identity,
+    person: Person,
+    default_country: str | None,
+    seed: bytes,
+    words: str,
+    case_open: bool,
+    identity_spoken: bool,
+    asked_last: bool,
+    declining: bool,
+    reply_asks: bool = False,
+) -> Need:
+    """What :class:`policies.completions.contract.Composer` composes from. Pure."""
+    recent = identity_spoken or (state.identity_at is not None and now - state.identity_at < _IDENTITY_EVERY)
+    answer = state.answer
+    return Need(
+        template=template,
+        severity=decision.severity,
+        seed=seed,
+        country=country_of(person, default_country),
+        language="en",
+        age=person.age,
+        state=state.state,
+        ladder=state.ladder,
+        answered=answer.word if answer else None,
+        answered_rung=answer.rung if answer else None,
+        refer=decision.refer,
+        people=_people(identity, case_open),
+        identity_due=decision.severity >= _URGENT or not recent,
+        declining=declining,
+        monitored=state.monitored,
+        minor=person.age == "minor" or state.minor,
+        behaviour_recency=state.behaviour,
+        stated=frozenset(state.stated),
+        spoken=frozenset(state.spoken),
+        shown=frozenset(state.shown),
+        reply_asks=reply_asks,
+        asked_last=asked_last,
+        words=words,
+    )
