@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from detectors.signals import LADDER_RUNGS, PEAK_CLASSES, Scores
+from detectors.signals import LADDER_RUNGS, PEAK_CLASSES, Scores, Side, vocabulary
 from policies.decision import Band, SessionView
 
 __all__ = [
@@ -89,6 +89,8 @@ _RUNG_PEAKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 _AFFIRMED: Final = 0.9
+_STATED: Final = tuple(signal.name for signal in vocabulary(Side.USER) if signal.name.startswith("context.stated."))
+_FAINT: Final = 0.1  # a value that never was a sign of anything is not remembered
 _ABUSE: Final = ("abuse.partner", "abuse.sexual", "abuse.child", "abuse.dependent", "abuse.exploitation")
 _PEAK_SIGNALS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {name: _ABUSE if name == "abuse" else (f"risk.{name}",) for name in PEAK_CLASSES}
@@ -288,9 +290,9 @@ def _raise_peaks(state: SessionState, turn: UserTurn, answer: Answer | None) -> 
             peaks[name] = Peak(value, turn.at)
 
     for name in PEAK_CLASSES:
-        values = [value for signal in _PEAK_SIGNALS[name] if (value := turn.scores.value(signal)) is not None]
-        if values:
-            lift(name, max(values))
+        value = max((turn.scores.value(signal) or 0.0 for signal in _PEAK_SIGNALS[name]), default=0.0)
+        if value >= _FAINT:
+            lift(name, value)
     if answer is not None and answer.word == "affirm" and answer.rung:
         for name in _RUNG_PEAKS[LADDER_RUNGS[answer.rung - 1]]:
             lift(name, _AFFIRMED)
@@ -338,7 +340,7 @@ def advance(state: SessionState, turn: UserTurn) -> SessionState:
     behaviour = scores.get("risk.suicide_behaviour")
     asked = replace(state, question=None) if answer is not None else state
     after = _next_state(replace(asked, trend=trend), wanted, ladder, calm, turn.at)
-    stated = [name for name, value in scores.answered() if name.startswith("context.stated.") and value >= _HIT]
+    stated = [name for name in _STATED if _hit(scores, name)]
     return replace(
         state,
         state=after,

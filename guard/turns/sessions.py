@@ -43,6 +43,11 @@ class SessionCache:
         entry = self._entries.get(key)
         return entry.state if entry is not None else None
 
+    def pending(self, key: bytes) -> bool:
+        """Whether a change of this session is under way in this process."""
+        entry = self._entries.get(key)
+        return entry is not None and bool(entry.pending)
+
     def current(self, key: bytes, stored: Mapping[str, Any] | None) -> SessionState:
         """The state that is stored, with this process' pending changes on top."""
         entry = self._entries.get(key)

@@ -38,7 +38,7 @@ from guard.turns.room import Room
 from guard.turns.session import SessionState, Spoken
 from guard.turns.tally import Tally
 from policies.completions.contract import Composition, Need
-from policies.decision import Action, Decision, Facts, Moment, Posture, Tenant
+from policies.decision import Action, Decision, Facts, Moment, Posture, SessionView, Tenant
 
 __all__ = ["Turn"]
 
@@ -62,7 +62,10 @@ class Turn:
         self._words = self._thread.messages[self._thread.turn].text if self._thread.turn is not None else ""
         self._claim = self._make_claim()
         self._claimed: asyncio.Future[Claimed] = asyncio.get_running_loop().create_future()
+        self._stored: Mapping[str, Any] | None = None
+        self._alone = False  # nothing of this session was under way in this process when the turn began
         self._state = SessionState()
+        self._view: SessionView | None = None
         self._reading = Reading((), (), None, 0, branch=False)
         self._scores: tuple[Scores, ...] = ()
         self._user: Scores | None = None
@@ -189,7 +192,9 @@ class Turn:
             return SessionState()
         if not claimed.recorded:
             return self._room.cache.peek(key) or SessionState()
-        return self._room.cache.current(key, claimed.session.state if claimed.session is not None else None)
+        self._stored = claimed.session.state if claimed.session is not None else None
+        self._alone = not self._room.cache.pending(key)
+        return self._room.cache.current(key, self._stored)
 
     def _pend(self, key: bytes | None) -> None:
         if key is not None:
@@ -206,10 +211,12 @@ class Turn:
 
     def _decide(self, moment: Moment, reply: Scores | None) -> Decision:
         request = self._request
+        if self._view is None:
+            self._view = sessions.view(self._state, self._now, question_before=self._reading.question)
         facts = Facts(
             moment=moment,
             now=self._now,
-            session=sessions.view(self._state, self._now, question_before=self._reading.question),
+            session=self._view,
             user=self._user,
             reply=reply,
             person=request.who,
@@ -363,7 +370,10 @@ class Turn:
         )
 
     def _apply(self, stored: Mapping[str, Any] | None) -> dict[str, Any]:
-        state = fold(sessions.from_json(stored), self._reading, self._scores)
+        if stored == self._stored and self._alone:
+            state = self._state
+        else:  # another turn of this session was stored meanwhile
+            state = fold(sessions.from_json(stored), self._reading, self._scores)
         return sessions.to_json(sessions.speak(state, self._spoken()) if self._settled else state)
 
     def _entry(self, delivered: Delivered, *, spoken: bool) -> TurnEntry:
@@ -458,13 +468,11 @@ class Turn:
         await self.opening()
         self._settled = True
         self._pend(self._state_key())
-        entry = self._entry(Delivered.PART, spoken=True)
-        if entry.referral is not None:
-            self._room.meters.referred(entry.referral.classes)
         if self._tally.severity >= _RECORD_NOW or self._tally.escalations:
             await asyncio.shield(self._room.spawn(self._commit(Delivered.PART, spoken=True)))
         elif self._matters():
-            await asyncio.wait([self._room.records.enqueue(entry)], timeout=self._room.settings.database_seconds)
+            stored = self._room.records.enqueue(self._entry(Delivered.PART, spoken=True))
+            await asyncio.wait([stored], timeout=self._room.settings.database_seconds)
 
     def close(self, delivered: Delivered) -> None:
         """Hands the turn to the records, after its user's side has run to its end."""
@@ -474,8 +482,10 @@ class Turn:
         await asyncio.wait([self._user_task])
         if self._user_task.exception() is not None:
             return  # the opening's caller was told; there is nothing to record that was understood
-        stored = self._room.records.enqueue(self._entry(delivered, spoken=self._settled))
-        await asyncio.wait([stored])
+        entry = self._entry(delivered, spoken=self._settled)
+        if entry.referral is not None:
+            self._room.meters.referred(entry.referral.classes)
+        await asyncio.wait([self._room.records.enqueue(entry)])
         key = self._state_key()
         if key is not None:
             self._room.cache.landed(key, self._claimed.result().turn_id)
