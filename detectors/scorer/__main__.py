@@ -1,0 +1,31 @@
+"""``python -m detectors.scorer SOCKET``: the scorer by itself, without the ``handrail`` command."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+from detectors.errors import DetectorError
+from detectors.scorer.process import run
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the scorer; 2 where it cannot start."""
+    parser = argparse.ArgumentParser(prog="python -m detectors.scorer", description="Scores texts over a Unix socket.")
+    parser.add_argument("socket", help="path of the socket; its folder must be yours alone (mode 0700)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--parent-pid", type=int, default=None, help="end when this process is no longer the parent")
+    parser.add_argument("--drain-seconds", type=float, default=5.0, help="for what was asked before the end")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        run(given.socket, device=given.device, parent_death=given.parent_pid, drain_seconds=given.drain_seconds)
+    except DetectorError as error:
+        sys.stderr.write(f"the scorer cannot start: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

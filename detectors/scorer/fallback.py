@@ -1,0 +1,108 @@
+"""What is asked when the scorer is away: the lexicon, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from detectors.contract import Item, Scorer
+from detectors.errors import ScorerUnavailable
+from detectors.signals import Scores
+
+__all__ = ["FallbackScorer", "ItemScorer", "lexicon"]
+
+_log = logging.getLogger(__name__)
+
+_YIELD_CHARACTERS: Final = 4096  # text scored in this process before the loop may turn to somebody else
+
+
+class ItemScorer(Protocol):
+    """Scores one item at once, in this thread."""
+
+    def score_one(self, item: Item) -> Scores:
+        """The scores of one item."""
+        ...
+
+
+def lexicon() -> ItemScorer:
+    """The lexicon tier. Imported only when it is needed."""
+    from detectors.lexicon import LexiconScorer
+
+    return LexiconScorer()
+
+
+class FallbackScorer:
+    """Asks ``primary``; where that is unavailable, scores here with what ``make`` gives, made at the first need.
+
+    Never raises :class:`~detectors.errors.ScorerUnavailable`: somebody always reads the text. ``on_failure`` is told the
+    reason of every failed call (and ``lexicon`` where even the fallback fails on an item, whose scores are then missing);
+    ``on_recovery`` is called when the primary answers again after a failure. Whether that becomes an alert is the caller's
+    matter. The primary is asked at every call: it fails at once while it is away, and so is found again by itself.
+    """
+
+    def __init__(
+        self,
+        primary: Scorer,
+        make: Callable[[], ItemScorer] = lexicon,
+        *,
+        on_failure: Callable[[str], None] | None = None,
+        on_recovery: Callable[[], None] | None = None,
+    ) -> None:
+        self._primary = primary
+        self._make = make
+        self._fallback: ItemScorer | None = None
+        self._on_failure = on_failure
+        self._on_recovery = on_recovery
+        self._degraded = False
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the last call was answered by the fallback."""
+        return self._degraded
+
+    def prepare(self) -> None:
+        """Makes the fallback now, so that the first failure does not pay for it."""
+        if self._fallback is None:
+            self._fallback = self._make()
+
+    async def score(self, items: Sequence[Item], *, deadline: float) -> list[Scores]:
+        """Scores in the order of ``items``; never raises for an outage."""
+        try:
+            scores = await self._primary.score(items, deadline=deadline)
+        except ScorerUnavailable as error:
+            self._degraded = True
+            self._tell(error.reason)
+            return await self._here(items)
+        if self._degraded:
+            self._degraded = False
+            if self._on_recovery is not None:
+                self._on_recovery()
+        return scores
+
+    async def _here(self, items: Sequence[Item]) -> list[Scores]:
+        results: list[Scores] = []
+        read = 0
+        for item in items:
+            results.append(self._one(item))
+            read += len(item.text)
+            if read >= _YIELD_CHARACTERS:
+                read = 0
+                await asyncio.sleep(0)
+        return results
+
+    def _one(self, item: Item) -> Scores:
+        try:
+            self.prepare()
+            assert self._fallback is not None  # noqa: S101  (prepare has just made it)
+            return self._fallback.score_one(item)
+        except Exception as error:
+            # Missing is not zero: what the policy makes of it is the policy's matter. Only the type is told.
+            _log.error("the lexicon failed on an item (%s)", type(error).__name__)
+            self._tell("lexicon")
+            return Scores.missing(item.side)
+
+    def _tell(self, reason: str) -> None:
+        if self._on_failure is not None:
+            self._on_failure(reason)

@@ -1,0 +1,139 @@
+"""One connection of the client to the scorer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from detectors.errors import WireError
+from detectors.scorer.frames import HANDSHAKE_LIMIT, FrameReader, Kind, frame
+from detectors.scorer.wire import WIRE_VERSION, Answer, Welcome, decode_answer, decode_welcome, encode_hello
+from detectors.signals import VOCABULARY_VERSION
+
+__all__ = ["Heard", "Link"]
+
+_ANSWER_LIMIT: Final = 1024 * 1024  # bytes; scores take about 1.5 KiB, and a few more for each span
+_UNSENT_BYTES: Final = 64 * 1024 * 1024
+
+Heard = Callable[[Kind, int, bytes, Answer | None], None]
+"""Takes each message: its kind, number, payload, and, of an answer, what it says."""
+
+
+class Link(asyncio.Protocol):
+    """A connection after its handshake. Made by :meth:`open`.
+
+    ``heard`` counts the chunks that came. ``doubted`` is set by :meth:`doubt` and cleared by the next byte; ``changed`` is
+    set when either happens, or when the connection ends.
+    """
+
+    def __init__(self, heard: Heard) -> None:
+        self._take = heard
+        self._reader = FrameReader(HANDSHAKE_LIMIT)
+        self._transport: asyncio.Transport | None = None
+        self._welcomed: asyncio.Future[Welcome] = asyncio.get_running_loop().create_future()
+        self.changed = asyncio.Event()
+        self.closed = False
+        self.doubted = False
+        self.heard = 0
+
+    @classmethod
+    async def open(cls, path: str, heard: Heard, seconds: float) -> Link:
+        """Connects and shakes hands within ``seconds``.
+
+        Raises ``OSError`` or ``TimeoutError`` where nobody answers, :class:`~detectors.errors.WireError` where what
+        answers speaks something else.
+        """
+        link: Link | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                _, link = await asyncio.get_running_loop().create_unix_connection(lambda: cls(heard), path)
+                link.send(frame(Kind.HELLO, 0, encode_hello()))
+                welcome = await link._welcomed
+        except BaseException:
+            if link is not None:
+                link.close()
+            raise
+        if welcome.version != WIRE_VERSION or welcome.vocabulary != VOCABULARY_VERSION:
+            link.close()
+            raise WireError(
+                f"the scorer speaks protocol {welcome.version} with vocabulary {welcome.vocabulary}, this client "
+                f"{WIRE_VERSION} with {VOCABULARY_VERSION}; start both from the same release"
+            )
+        return link
+
+    @property
+    def welcome(self) -> Welcome:
+        """What the scorer said of itself."""
+        return self._welcomed.result()
+
+    @property
+    def usable(self) -> bool:
+        """Whether a call may be sent."""
+        return not self.closed and not self.doubted
+
+    @property
+    def congested(self) -> bool:
+        """Whether so much is unsent that the scorer plainly does not keep up."""
+        return self._transport is not None and self._transport.get_write_buffer_size() > _UNSENT_BYTES
+
+    def send(self, raw: bytes) -> None:
+        """Writes; nothing happens on a connection that has ended."""
+        if self._transport is not None and not self.closed:
+            self._transport.write(raw)
+
+    def doubt(self) -> None:
+        """The scorer may hang: not usable until it is heard again."""
+        self.doubted = True
+        self.changed.set()
+
+    def close(self) -> None:
+        """Ends the connection at once."""
+        self.closed = True
+        self.changed.set()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  (a stream socket's transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        self._transport = None
+        self.changed.set()
+        if not self._welcomed.done():
+            self._welcomed.set_exception(ConnectionResetError("the scorer closed the connection before its welcome"))
+            self._welcomed.exception()  # retrieved: open() may have given up already
+
+    def data_received(self, data: bytes) -> None:
+        self.heard += 1
+        if self.doubted:
+            self.doubted = False
+            self.changed.set()
+        try:
+            frames = self._reader.feed(data)
+            while frames:
+                for one in frames:
+                    self._read(one.kind, one.number, one.payload)
+                frames = self._reader.feed(b"")
+        except WireError as error:
+            if not self._welcomed.done():
+                self._welcomed.set_exception(error)
+                self._welcomed.exception()
+            self.close()
+
+    def _read(self, kind: Kind, number: int, payload: bytes) -> None:
+        if not self._welcomed.done():
+            if kind is not Kind.WELCOME:
+                raise WireError("the first message of a scorer must be a welcome; is this another program's socket?")
+            self._welcomed.set_result(decode_welcome(payload))
+            self._reader.limit = _ANSWER_LIMIT
+        elif kind is Kind.ANSWER:
+            self._take(kind, number, payload, decode_answer(payload))
+        elif kind is Kind.REPORT:
+            self._take(kind, number, payload, None)
+        elif kind is Kind.FAULT:
+            raise WireError("the scorer did not understand this client")
+        else:
+            raise WireError(f"a scorer does not send {kind.name.lower()} messages here")

@@ -1,0 +1,161 @@
+"""The scorer process: its socket, its life and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import socket
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from detectors.contract import Item
+from detectors.scorer.batches import Bounds
+from detectors.scorer.errors import ScorerRunning, SocketUnfit
+from detectors.scorer.server import Server
+from detectors.scorer.tiers import Stack, Tier
+from detectors.signals import Scores
+
+__all__ = ["LexiconTier", "claim_socket", "run", "serve", "tiers_for"]
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_PATH: Final = 107  # bytes of sun_path, without its closing zero
+_PARENT_SECONDS: Final = 0.5
+_SWITCH_SECONDS: Final = 0.0005  # how soon the loop gets the interpreter back from the tiers' thread
+
+
+class LexiconTier:
+    """The lexicon as the lowest tier."""
+
+    def __init__(self) -> None:
+        from detectors.lexicon import LexiconScorer
+
+        self._lexicon = LexiconScorer()
+        self.name = self._lexicon.model
+
+    def score(self, batch: Sequence[Item]) -> list[Scores]:
+        """See :class:`~detectors.scorer.tiers.Tier`."""
+        return [self._lexicon.score_one(item) for item in batch]
+
+
+def tiers_for(device: str) -> list[Tier]:
+    """What scores on ``device`` (auto, cpu, cuda, cuda:N), the highest tier first."""
+    return [LexiconTier()]
+
+
+@contextmanager
+def claim_socket(path: Path) -> Iterator[socket.socket]:
+    """A bound Unix socket of mode 0600 in a folder of mode 0700, ours alone; both it and its lock are gone afterwards.
+
+    A socket that a killed scorer left is removed. Raises :class:`ScorerRunning` where a live scorer holds it, and
+    :class:`SocketUnfit` where the path is too long or the folder is open to others.
+    """
+    if len(os.fsencode(path)) > _LONGEST_PATH:
+        raise SocketUnfit(f"the socket's path {path} has over {_LONGEST_PATH} bytes; use a folder with a shorter path")
+    folder = path.parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if folder.stat().st_uid != os.geteuid() or mode & 0o077:
+        raise SocketUnfit(
+            f"the socket's folder {folder} has mode {mode:04o} or another owner; it must be yours alone: chmod 700 it, or "
+            "give another folder"
+        )
+    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ScorerRunning(f"a scorer runs on {path} already; stop it first or give another path") from None
+        if _answers(path):
+            raise ScorerRunning(f"something listens on {path} already; stop it first or give another path")
+        with suppress(FileNotFoundError):
+            path.unlink()
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        mask = os.umask(0o177)
+        try:
+            listening.bind(str(path))
+        finally:
+            os.umask(mask)
+        path.chmod(0o600)
+        mine = path.stat().st_ino
+        try:
+            yield listening
+        finally:
+            listening.close()
+            with suppress(FileNotFoundError):
+                if path.stat().st_ino == mine:
+                    path.unlink()
+    finally:
+        os.close(lock)  # the file stays: to remove a lock is to let two hold it
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0.5)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
+async def serve(
+    tiers: Sequence[Tier],
+    socket_path: Path,
+    *,
+    bounds: Bounds | None = None,
+    parent: int | None = None,
+    drain_seconds: float = 5.0,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Serves until ``stop`` is set, SIGTERM or SIGINT comes, or ``parent`` is no longer this process's parent.
+
+    A signal drains: what was asked is answered within ``drain_seconds``. A dead parent ends it at once.
+    """
+    stop = stop or asyncio.Event()
+    loop = asyncio.get_running_loop()
+    orphaned = False
+    with claim_socket(socket_path) as listening:
+        server = Server(Stack(tiers), bounds)
+        await server.start(listening)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread: only ``stop`` ends it
+                loop.add_signal_handler(number, stop.set)
+        _log.info("the scorer serves with %s", tiers[0].name)
+        while not stop.is_set() and not orphaned:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if parent is None else _PARENT_SECONDS):
+                    await stop.wait()
+            orphaned = parent is not None and os.getppid() != parent
+        await server.drain(0.0 if orphaned else drain_seconds)
+
+
+def run(
+    socket_path: str | Path,
+    *,
+    device: str = "auto",
+    parent_death: int | None = None,
+    bounds: Bounds | None = None,
+    drain_seconds: float = 5.0,
+) -> None:
+    """Runs the scorer in this process until it is told to end. ``handrail scorer`` is this.
+
+    ``parent_death``: the process id of the supervisor; when that is no longer this process's parent, the scorer ends
+    within a second. Raises :class:`ScorerRunning` and :class:`SocketUnfit`.
+    """
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    tiers = tiers_for(device)
+    work = serve(tiers, Path(socket_path), bounds=bounds, parent=parent_death, drain_seconds=drain_seconds)
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)

@@ -1,0 +1,154 @@
+"""Tiers: what scores inside the scorer process, and how two tiers' answers become one."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from detectors.contract import Item
+from detectors.signals import Scores, vocabulary
+from detectors.signals import Tier as Answered
+
+__all__ = ["Stack", "Tier", "Tiered", "merge"]
+
+_log = logging.getLogger(__name__)
+
+
+class Tier(Protocol):
+    """Scores a batch, in the thread that the server gives it. Only ever called from one thread at a time."""
+
+    @property
+    def name(self) -> str:
+        """Who answers, ``name@version``. It changes with anything that could change a score."""
+        ...
+
+    def score(self, batch: Sequence[Item]) -> list[Scores]:
+        """Scores in the order of ``batch``. What it cannot answer is missing, which is not zero."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tiered:
+    """One item's scores. ``scores`` is ``None`` where no tier could read it. ``settled`` is false where a tier failed, so
+    that a later try may give more."""
+
+    scores: Scores | None
+    settled: bool
+
+
+def merge(upper: Scores, lower: Scores) -> Scores:
+    """Both tiers' answers as one: what ``upper`` answered stands, what it left missing falls through to ``lower``.
+
+    A value that is not finite counts as missing, whoever gave it: no threshold ever compares with NaN. OFF in ``upper``
+    stays off. A span or tag goes with the value that it belongs to. ``covered`` holds where both read the whole text.
+    Raises ``ValueError`` where the sides differ.
+    """
+    if upper.side is not lower.side:
+        raise ValueError(f"scores of side {upper.side.value} cannot be merged with scores of side {lower.side.value}")
+    values: list[float] = []
+    tiers = bytearray(len(upper.tiers))
+    spans: dict[str, tuple[int, int]] = {}
+    tags: dict[str, str] = {}
+    upper_answered = False
+    for at, signal in enumerate(vocabulary(upper.side)):
+        winner = None
+        if _answers(upper, at):
+            winner = upper
+            upper_answered = True
+        elif upper.tiers[at] != Answered.OFF and _answers(lower, at):
+            winner = lower
+        if winner is None:
+            off = Answered.OFF in (upper.tiers[at], lower.tiers[at])
+            tiers[at] = Answered.OFF if off else Answered.MISSING
+            values.append(math.nan)
+            continue
+        tiers[at] = winner.tiers[at]
+        values.append(winner.values[at])
+        if signal.name in winner.spans:
+            spans[signal.name] = winner.spans[signal.name]
+        if signal.name in winner.tags:
+            tags[signal.name] = winner.tags[signal.name]
+    return Scores(
+        side=upper.side,
+        model=upper.model if upper_answered else lower.model,
+        values=tuple(values),
+        tiers=bytes(tiers),
+        spans=spans,
+        tags=tags,
+        language=upper.language or lower.language,
+        covered=upper.covered and lower.covered,
+    )
+
+
+def _answers(scores: Scores, at: int) -> bool:
+    return scores.tiers[at] >= Answered.LEXICON and math.isfinite(scores.values[at])
+
+
+def _sound(scores: Scores) -> Scores:
+    """The scores, with what is not finite made missing."""
+    if all(map(math.isfinite, (v for v, t in zip(scores.values, scores.tiers, strict=True) if t >= Answered.LEXICON))):
+        return scores
+    return merge(scores, scores)
+
+
+class Stack:
+    """Tiers, the highest first. A tier that fails is left out for that batch and counted; the lower ones still answer."""
+
+    def __init__(self, tiers: Sequence[Tier]) -> None:
+        if not tiers:
+            raise ValueError("a scorer needs at least one tier")
+        self._tiers = tuple(tiers)
+        self.failures: dict[str, int] = {tier.name: 0 for tier in tiers}
+        self.ailing: dict[str, bool] = {tier.name: False for tier in tiers}
+
+    @property
+    def model(self) -> str:
+        """The highest tier's name."""
+        return self._tiers[0].name
+
+    @property
+    def revision(self) -> str:
+        """A digest of all tiers' names: what a memo is valid for."""
+        return hashlib.blake2b("\n".join(tier.name for tier in self._tiers).encode(), digest_size=8).hexdigest()
+
+    def score(self, batch: Sequence[Item]) -> list[Tiered]:
+        """One :class:`Tiered` for each item, in order. Never raises for what a text contains."""
+        merged: list[Scores | None] = [None] * len(batch)
+        settled = [True] * len(batch)
+        for tier in self._tiers:
+            for at, scores in enumerate(self._ask(tier, batch)):
+                if scores is None:
+                    settled[at] = False
+                    continue
+                above = merged[at]
+                merged[at] = _sound(scores) if above is None else merge(above, scores)
+        return [Tiered(scores, sure) for scores, sure in zip(merged, settled, strict=True)]
+
+    def _ask(self, tier: Tier, batch: Sequence[Item]) -> list[Scores | None]:
+        """A tier's answers; ``None`` for each item that it fails on alone, too."""
+        answers = self._attempt(tier, batch)
+        if answers is None and len(batch) > 1:
+            # One text must not take its neighbours' scores away: each is tried by itself.
+            answers = []
+            for item in batch:
+                answers.extend(self._attempt(tier, (item,)) or [None])
+        self.ailing[tier.name] = answers is None or all(scores is None for scores in answers)
+        return [None] * len(batch) if answers is None else answers
+
+    def _attempt(self, tier: Tier, batch: Sequence[Item]) -> list[Scores | None] | None:
+        try:
+            answers = tier.score(batch)
+            if len(answers) != len(batch) or any(a.side is not item.side for a, item in zip(answers, batch, strict=True)):
+                self.failures[tier.name] += 1
+                _log.error("tier %s answered another number or side than it was asked", tier.name)
+                return None
+        except Exception as error:
+            # Only the type is told: a message may quote the text.
+            self.failures[tier.name] += 1
+            _log.error("tier %s failed on a batch of %d (%s)", tier.name, len(batch), type(error).__name__)
+            return None
+        return list(answers)
