@@ -14,6 +14,7 @@ from detectors.signals import VOCABULARY_VERSION
 __all__ = ["Heard", "Link"]
 
 _ANSWER_LIMIT: Final = 1024 * 1024  # bytes; scores take about 1.5 KiB, and a few more for each span
+_GRACE_SECONDS: Final = 0.05
 _UNSENT_BYTES: Final = 64 * 1024 * 1024
 
 Heard = Callable[[Kind, int, bytes, Answer | None], None]
@@ -23,8 +24,8 @@ Heard = Callable[[Kind, int, bytes, Answer | None], None]
 class Link(asyncio.Protocol):
     """A connection after its handshake. Made by :meth:`open`.
 
-    ``heard`` counts the chunks that came. ``doubted`` is set by :meth:`doubt` and cleared by the next byte; ``changed`` is
-    set when either happens, or when the connection ends.
+    ``heard`` counts the chunks that came. ``doubted`` is what :meth:`doubt` may come to, and is cleared by the next byte;
+    ``changed`` is set when either happens, or when the connection ends.
     """
 
     def __init__(self, heard: Heard) -> None:
@@ -36,6 +37,7 @@ class Link(asyncio.Protocol):
         self.closed = False
         self.doubted = False
         self.heard = 0
+        self._question: asyncio.TimerHandle | None = None
 
     @classmethod
     async def open(cls, path: str, heard: Heard, seconds: float) -> Link:
@@ -83,14 +85,26 @@ class Link(asyncio.Protocol):
             self._transport.write(raw)
 
     def doubt(self) -> None:
-        """The scorer may hang: not usable until it is heard again."""
-        self.doubted = True
-        self.changed.set()
+        """The scorer may hang: it is asked, and if it says nothing at once it is not usable until it is heard again.
+
+        A scorer that is merely busy answers within a few milliseconds, and calls go on meanwhile.
+        """
+        if self._question is None and self.usable:
+            self.send(frame(Kind.HEALTH, 0))
+            self._question = asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._conclude, self.heard)
+
+    def _conclude(self, heard: int) -> None:
+        self._question = None
+        if self.heard == heard and not self.closed:
+            self.doubted = True
+            self.changed.set()
 
     def close(self) -> None:
         """Ends the connection at once."""
         self.closed = True
         self.changed.set()
+        if self._question is not None:
+            self._question.cancel()
         if self._transport is not None:
             self._transport.abort()
 

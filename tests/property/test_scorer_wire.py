@@ -134,7 +134,7 @@ def test_damaged_messages_are_messages_or_wire_errors(data: st.DataObject) -> No
 def test_frames_survive_any_cut(sent: list[tuple[Kind, int, bytes]], data: st.DataObject) -> None:
     stream = b"".join(frame(*one) for one in sent)
     reader = FrameReader()
-    got = []
+    got: list[tuple[Kind, int, bytes]] = []
     at = 0
     while at < len(stream):
         size = data.draw(st.integers(1, len(stream) - at))
