@@ -1,0 +1,186 @@
+"""The embedded PostgreSQL: a real server on a Unix socket, under our own supervision."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import quote
+
+from guard.errors import StartFailed
+from guard.supervise import cluster as clusters
+from guard.supervise.paths import FolderLock, Paths, private_folder
+from guard.supervise.spawn import bury, end, open_log, spawn, tail
+
+__all__ = ["EmbeddedPostgres"]
+
+_NAME: Final = "handrail"  # of the role and of its database
+_START_SECONDS: Final = 60.0  # a crash recovery after hours of writing takes its time
+_FAST_SECONDS: Final = 6.0
+_IMMEDIATE_SECONDS: Final = 1.5
+
+# No TCP, no word of a statement's values in the log, and as few surprises of the host's locale as can be.
+_SETTINGS: Final = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
+    "log_checkpoints": "off",
+    "logging_collector": "off",
+    "max_connections": "100",
+    "shared_buffers": "128MB",
+    "huge_pages": "off",
+    "jit": "off",
+    "password_encryption": "scram-sha-256",
+}
+
+
+class EmbeddedPostgres:
+    """One PostgreSQL cluster in ``data_dir/postgres``, listening on a socket in ``socket_dir`` and nowhere else.
+
+    ``socket_dir``: a private folder; by default the one that :class:`~guard.supervise.paths.Paths` gives. A context
+    manager: started on entry, stopped on exit. To be used from the main thread (the server ends with the thread that
+    started it). When this process is killed the server ends at once, as after a power cut, and loses nothing that was
+    committed; the next start recovers. One process at a time: a second one gets
+    :class:`~guard.errors.AlreadyRunning`.
+    """
+
+    def __init__(self, data_dir: Path, socket_dir: Path | None = None) -> None:
+        paths = Paths.of(data_dir)
+        self._home = paths.home
+        self._socket_dir = (socket_dir or paths.run).absolute()
+        self._lock = FolderLock(self._home / "postgres.lock", "another PostgreSQL")
+        self._cluster: clusters.Cluster | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """``postgresql://`` address of the database for its owner, a role without superuser's rights. Holds a secret."""
+        return self._url(_NAME, _NAME)
+
+    @property
+    def child(self) -> subprocess.Popen[bytes] | None:
+        """The server's process, from :meth:`start` to :meth:`stop`."""
+        return self._child
+
+    @property
+    def running(self) -> bool:
+        """Whether the server's process lives."""
+        return self._child is not None and self._child.poll() is None
+
+    @property
+    def log(self) -> Path:
+        """The server's log."""
+        return self._home / "logs" / "postgres.log"
+
+    def start(self) -> None:
+        """Starts the server and returns when it answers; under a second, longer after a crash. Does nothing if it runs.
+
+        Raises :class:`~guard.errors.StartFailed` with the server's last words.
+        """
+        if self.running:
+            return
+        if self._cluster is None:
+            self._cluster = clusters.prepare(self._home, self._socket_dir)
+            private_folder(self.log.parent)
+            self._lock.acquire()
+        try:
+            fresh = clusters.make(self._cluster, self._secret(clusters.SUPERUSER))
+            clusters.clear_leftovers(self._cluster)
+            self._launch(self._cluster)
+            if fresh or not self._reachable():
+                self._provide()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Ends the server within 8 s: sessions are cut off, what was committed is on disk. Does nothing if it is off."""
+        if self._child is not None:
+            end(self._child, ((signal.SIGINT, _FAST_SECONDS), (signal.SIGQUIT, _IMMEDIATE_SECONDS)))
+            self._child = None
+        self._cluster = None
+        self._lock.release()
+
+    def restart(self) -> None:
+        """Starts it anew after it was stopped or has died, on the same socket and with the same address."""
+        if self._child is not None:
+            if self.running:
+                end(self._child, ((signal.SIGINT, _FAST_SECONDS), (signal.SIGQUIT, _IMMEDIATE_SECONDS)))
+            else:
+                bury(self._child)
+            self._child = None
+        self.start()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def _launch(self, cluster: clusters.Cluster) -> None:
+        program = [str(cluster.bin / "postgres"), "-D", str(cluster.data), "-k", str(cluster.sockets)]
+        for name, value in _SETTINGS.items():
+            program += ["-c", f"{name}={value}"]
+        log = open_log(self.log)
+        try:
+            # SIGQUIT is PostgreSQL's immediate shutdown: its children and shared memory go with it.
+            self._child = spawn(
+                program,
+                environment=clusters.environment(),
+                log=log,
+                death_signal=signal.SIGQUIT,
+                standing=cluster.standing,
+            )
+        finally:
+            os.close(log)
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._ready(cluster):
+            if self._child.poll() is not None:
+                raise StartFailed(f"PostgreSQL did not start; the end of {self.log}:\n{tail(self.log)}")
+            if time.monotonic() > deadline:
+                raise StartFailed(f"PostgreSQL was not ready within {_START_SECONDS:.0f} s; see {self.log}")
+            time.sleep(0.01)
+
+    def _ready(self, cluster: clusters.Cluster) -> bool:
+        try:
+            lines = (cluster.data / "postmaster.pid").read_text("utf-8", "replace").splitlines()
+        except OSError:
+            return False
+        return len(lines) > 7 and lines[7].strip() == "ready"  # src/include/utils/pidfile.h: line 8 is the status
+
+    def _reachable(self) -> bool:
+        import psycopg
+
+        try:
+            psycopg.connect(self.url, connect_timeout=10).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _provide(self) -> None:
+        """Makes the role and its database: at the first start, or where an earlier one was killed before it came to this."""
+        import psycopg
+        from psycopg import sql
+
+        with psycopg.connect(self._url(clusters.SUPERUSER, "postgres"), connect_timeout=10, autocommit=True) as connection:
+            name, word = sql.Identifier(_NAME), sql.Literal(self._secret(_NAME))
+            there = connection.execute("select 1 from pg_roles where rolname = %s", [_NAME]).fetchone()
+            verb = sql.SQL("alter" if there else "create")
+            connection.execute(sql.SQL("{} role {} login password {}").format(verb, name, word))
+            if not connection.execute("select 1 from pg_database where datname = %s", [_NAME]).fetchone():
+                connection.execute(sql.SQL("create database {} owner {}").format(name, name))
+
+    def _secret(self, role: str) -> str:
+        return clusters.secret(self._home / f"postgres-{role}")
+
+    def _url(self, role: str, database: str) -> str:
+        sockets = self._cluster.sockets if self._cluster else self._socket_dir
+        return f"postgresql://{role}:{self._secret(role)}@/{database}?host={quote(str(sockets), safe='')}"
