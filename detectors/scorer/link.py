@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from detectors.errors import WireError
 from detectors.scorer.frames import HANDSHAKE_LIMIT, FrameReader, Kind, frame
@@ -109,8 +109,7 @@ class Link(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  (a stream socket's transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # a stream's; uvloop's own class is no subclass of it
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True

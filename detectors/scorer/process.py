@@ -84,16 +84,22 @@ def claim_socket(path: Path) -> Iterator[socket.socket]:
         finally:
             os.umask(mask)
         path.chmod(0o600)
-        mine = path.stat().st_ino
+        mine = _identity(path)
         try:
             yield listening
         finally:
             listening.close()
             with suppress(FileNotFoundError):
-                if path.stat().st_ino == mine:
+                if _identity(path) == mine:
                     path.unlink()
     finally:
         os.close(lock)  # the file stays: to remove a lock is to let two hold it
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    """Which file this is; an inode's number alone comes again."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def _answers(path: Path) -> bool:

@@ -9,7 +9,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
@@ -134,10 +134,9 @@ class _Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  (a stream socket's transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # a stream's; uvloop's own class is no subclass of it
         if not _same_user(transport.get_extra_info("socket")) or not self._server.joined(self):
-            transport.abort()
+            self._transport.abort()
             return
         self._patience = self._loop.call_later(_HANDSHAKE_SECONDS, self.close)
 

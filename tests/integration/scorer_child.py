@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import sys
 from pathlib import Path
+
+import uvloop
 
 from detectors.scorer.batches import Bounds
 from detectors.scorer.process import serve
@@ -24,7 +25,7 @@ def main() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     sys.setswitchinterval(0.0005)
     bounds = Bounds(queued=given.queued, memo_entries=given.memo)
-    asyncio.run(serve([DigestTier(given.model)], given.socket, bounds=bounds, parent=given.parent_pid, drain_seconds=3))
+    uvloop.run(serve([DigestTier(given.model)], given.socket, bounds=bounds, parent=given.parent_pid, drain_seconds=3))
 
 
 if __name__ == "__main__":

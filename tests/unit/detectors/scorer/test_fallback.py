@@ -1,0 +1,120 @@
+"""The fallback: somebody always reads the text."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from detectors.contract import Item
+from detectors.errors import ScorerUnavailable
+from detectors.scorer.fallback import FallbackScorer
+from detectors.signals import Scores, Side
+
+
+class Primary:
+    def __init__(self) -> None:
+        self.down: str | None = None
+
+    async def score(self, items: Sequence[Item], *, deadline: float) -> list[Scores]:
+        if self.down is not None:
+            raise ScorerUnavailable(self.down)
+        return [Scores.of(item.side, "model@1", {}) for item in items]
+
+
+class Local:
+    made = 0
+
+    def __init__(self) -> None:
+        Local.made += 1
+
+    def score_one(self, item: Item) -> Scores:
+        if item.text == "fail":
+            raise ValueError("the text: fail")
+        return Scores.of(item.side, "lexicon@1", {})
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    Local.made = 0
+
+
+async def test_it_falls_back_tells_why_and_recovers_by_itself() -> None:
+    reasons: list[str] = []
+    recoveries: list[bool] = []
+    primary = Primary()
+    scorer = FallbackScorer(primary, Local, on_failure=reasons.append, on_recovery=lambda: recoveries.append(True))
+    asked = [Item(Side.USER, "a"), Item(Side.REPLY, "b")]
+
+    async def models() -> list[str]:
+        scores = await scorer.score(asked, deadline=1)
+        assert [one.side for one in scores] == [Side.USER, Side.REPLY]
+        return [one.model for one in scores]
+
+    assert await models() == ["model@1"] * 2
+    assert Local.made == 0, "not made before it is needed"
+    for reason in ("closed", "refused", "deadline", "overloaded"):
+        primary.down = reason
+        assert await models() == ["lexicon@1"] * 2
+    assert bool(scorer.degraded) is True
+    assert reasons == ["closed", "refused", "deadline", "overloaded"]
+    assert Local.made == 1
+    primary.down = None
+    assert await models() == ["model@1"] * 2
+    assert bool(scorer.degraded) is False
+    assert recoveries == [True]
+
+
+async def test_an_item_that_even_the_lexicon_cannot_read_is_missing(caplog: pytest.LogCaptureFixture) -> None:
+    reasons: list[str] = []
+    primary = Primary()
+    primary.down = "refused"
+    scorer = FallbackScorer(primary, Local, on_failure=reasons.append)
+    good, bad = await scorer.score([Item(Side.USER, "fine"), Item(Side.USER, "fail")], deadline=1)
+    assert good.model == "lexicon@1"
+    assert bad == Scores.missing(Side.USER) or list(bad.answered()) == []
+    assert not bad.covered
+    assert reasons == ["refused", "lexicon"]
+    assert "the text" not in caplog.text
+
+
+async def test_a_lexicon_that_cannot_be_made_is_missing_too() -> None:
+    def broken() -> Local:
+        raise OSError("no such file")
+
+    primary = Primary()
+    primary.down = "refused"
+    (scores,) = await FallbackScorer(primary, broken).score([Item(Side.USER, "x")], deadline=1)
+    assert list(scores.answered()) == []
+
+
+async def test_a_cancelled_call_stays_cancelled() -> None:
+    class Slow(Primary):
+        async def score(self, items: Sequence[Item], *, deadline: float) -> list[Scores]:
+            await asyncio.sleep(60)
+            raise AssertionError
+
+    call = asyncio.create_task(FallbackScorer(Slow(), Local).score([Item(Side.USER, "x")], deadline=1))
+    await asyncio.sleep(0)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert Local.made == 0
+
+
+async def test_many_long_texts_let_others_run_between_them() -> None:
+    primary = Primary()
+    primary.down = "refused"
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await FallbackScorer(primary, Local).score([Item(Side.USER, "x" * 5000)] * 20, deadline=1)
+    task.cancel()
+    assert turns >= 20
