@@ -1,0 +1,182 @@
+"""Keeps one program running: started until it is ready, started again when it dies, ended when told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from guard.errors import StartFailed
+from guard.supervise.spawn import bury, open_log, spawn, tail
+
+__all__ = ["Incident", "Keeper", "Program", "delay", "trim_log"]
+
+_FIRST_DELAY: Final = 0.2
+_LONGEST_DELAY: Final = 15.0
+_STABLE_SECONDS: Final = 60.0  # after so long a death counts as the first again
+_PROBE_SECONDS: Final = 0.05
+_LOG_BYTES: Final = 4 * 1024 * 1024
+
+
+def delay(deaths: int) -> float:
+    """Seconds to wait before the start that follows the ``deaths``-th death in a row: doubling, at most 15 s."""
+    return min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(deaths - 1, 16)) if deaths > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run. ``ready``: asked until it is true; ``None`` where being started is all. ``files``: kept open in it."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    log: Path
+    ready: Callable[[], Awaitable[bool]] | None = None
+    ready_seconds: float = 30.0
+    files: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A program died (``back`` false: how, and when it is started again) or is ready again (``back`` true)."""
+
+    name: str
+    back: bool
+    pid: int
+    status: int = 0
+    deaths: int = 0
+    wait: float = 0.0
+
+    def __str__(self) -> str:
+        if self.back:
+            return f"{self.name} is back (process {self.pid})"
+        how = f"was ended by {signal.Signals(-self.status).name}" if self.status < 0 else f"ended with status {self.status}"
+        return f"{self.name} (process {self.pid}) {how}; starting it again in {self.wait:.1f} s"
+
+
+class Keeper:
+    """Keeps ``program`` running from :meth:`start` to :meth:`stop`. ``tell`` hears of every death and every return."""
+
+    def __init__(self, program: Program, tell: Callable[[Incident], None]) -> None:
+        self.program = program
+        self._tell = tell
+        self._child: subprocess.Popen[bytes] | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._began = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the living child."""
+        return self._child.pid if self._child is not None and self._child.returncode is None else None
+
+    async def start(self) -> None:
+        """Starts it and returns when it is ready. Raises :class:`StartFailed` with its last words."""
+        self._spawn()
+        if not await self._until_ready():
+            words = tail(self.program.log)
+            status = self._bury()
+            how = (
+                f"ended with status {status}" if status >= 0 else f"was not ready within {self.program.ready_seconds:.0f} s"
+            )
+            raise StartFailed(f"{self.program.name} did not start: it {how}; the end of {self.program.log}:\n{words}")
+        self._watch = asyncio.create_task(self._keep(), name=f"keep {self.program.name}")
+
+    def ask_to_end(self) -> None:
+        """SIGTERM; it is not started again."""
+        self._stopping = True
+        if self._child is not None and self._child.returncode is None:
+            self._child.send_signal(signal.SIGTERM)
+
+    async def stop(self, seconds: float) -> None:
+        """Ends it: SIGTERM, and SIGKILL for its whole group after ``seconds``. Never raises, may be called at any point."""
+        self.ask_to_end()
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+            self._watch = None
+        if self._child is not None and self._child.returncode is None:
+            await ended(self._child.pid, seconds)
+        if self._child is not None:
+            self._bury()
+
+    async def _keep(self) -> None:
+        deaths = 0
+        assert self._child is not None  # noqa: S101  (started by the caller)
+        while True:
+            await ended(self._child.pid)
+            if self._stopping:
+                return
+            pid, lived = self._child.pid, time.monotonic() - self._began
+            status = self._bury()
+            deaths = 1 if lived >= _STABLE_SECONDS else deaths + 1
+            wait = delay(deaths)
+            self._tell(Incident(self.program.name, False, pid, status, deaths, wait))
+            await asyncio.sleep(wait)
+            self._spawn()
+            if await self._until_ready():
+                self._tell(Incident(self.program.name, True, self._child.pid))
+            elif self._child.returncode is None:
+                self._child.kill()  # alive and mute: the next round starts it anew
+
+    def _spawn(self) -> None:
+        log = open_log(self.program.log)
+        try:
+            self._child = spawn(
+                self.program.command, environment=self.program.environment, log=log, files=self.program.files
+            )
+        finally:
+            os.close(log)
+        self._began = time.monotonic()
+
+    async def _until_ready(self) -> bool:
+        assert self._child is not None  # noqa: S101  (spawned by the caller)
+        if self.program.ready is None:
+            return True
+        until = time.monotonic() + self.program.ready_seconds
+        while time.monotonic() < until and not _has_ended(self._child.pid):
+            if await self.program.ready():
+                return True
+            await asyncio.sleep(_PROBE_SECONDS)
+        return False
+
+    def _bury(self) -> int:
+        return bury(self._child) if self._child is not None else 0
+
+
+async def ended(pid: int, seconds: float | None = None) -> bool:
+    """Waits until process ``pid``, a child that was not reaped, has ended; whether it did within ``seconds``."""
+    file = os.pidfd_open(pid)
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(file, over.set)
+    try:
+        async with asyncio.timeout(seconds):
+            await over.wait()
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(file)
+        os.close(file)
+    return True
+
+
+def _has_ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def trim_log(path: Path) -> None:
+    """Moves what a log holds to ``path.1`` when it has grown over 4 MiB. Its writer appends, and so goes on at the start;
+    a line that is written in between may be lost."""
+    try:
+        if path.stat().st_size > _LOG_BYTES:
+            path.with_name(path.name + ".1").write_bytes(path.read_bytes())
+            os.truncate(path, 0)
+    except FileNotFoundError:
+        return

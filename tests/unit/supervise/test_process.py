@@ -1,0 +1,122 @@
+"""A kept program: ready, dead, back again, ended. With real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guard.errors import StartFailed
+from guard.supervise.process import Incident, Keeper, Program, delay, trim_log
+
+ENVIRONMENT = {"PATH": os.environ["PATH"]}
+
+
+async def yes() -> bool:
+    return True
+
+
+def program(folder: Path, code: str, **more: object) -> Program:
+    """A Python program that runs ``code``."""
+    given_: dict[str, object] = {"name": "sample", "ready": yes, **more}
+    return Program(command=(sys.executable, "-c", code), environment=ENVIRONMENT, log=folder / "sample.log", **given_)  # type: ignore[arg-type]
+
+
+async def until(condition: object, seconds: float = 5.0) -> None:
+    """Waits for a condition."""
+    limit = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < limit, "it did not come true in time"
+        await asyncio.sleep(0.01)
+
+
+@given(st.integers(min_value=0, max_value=10_000))
+def test_the_delay_grows_and_stays_bounded(deaths: int) -> None:
+    """Nothing at first, then doubling, never over 15 s: a program that always dies costs next to nothing."""
+    assert 0.0 <= delay(deaths) <= delay(deaths + 1) <= 15.0
+    assert (delay(0), delay(1), delay(2), delay(100)) == (0.0, 0.2, 0.4, 15.0)
+
+
+async def test_a_killed_program_comes_back_and_both_are_told(tmp_path: Path) -> None:
+    """SIGKILL of the child: one incident, a new process, one return."""
+    told: list[Incident] = []
+    keeper = Keeper(program(tmp_path, "import time; time.sleep(60)"), told.append)
+    await keeper.start()
+    first = keeper.pid or 0
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: len(told) == 2)
+    assert [incident.back for incident in told] == [False, True]
+    assert "SIGKILL" in str(told[0])
+    assert keeper.pid not in (None, 0, first)
+    await keeper.stop(2.0)
+    assert keeper.pid is None
+    assert len(told) == 2
+
+
+async def test_a_program_that_ends_at_once_is_a_failed_start_with_its_last_words(tmp_path: Path) -> None:
+    """The sentence of the program is in the error."""
+    keeper = Keeper(program(tmp_path, "import sys; sys.exit('no policy is here')", ready=no), print)
+    with pytest.raises(StartFailed, match=r"(?s)ended with status 1.*no policy is here"):
+        await keeper.start()
+    assert keeper.pid is None
+
+
+async def no() -> bool:
+    return False
+
+
+async def test_a_program_that_never_gets_ready_is_ended(tmp_path: Path) -> None:
+    """Alive and mute is not started."""
+    keeper = Keeper(program(tmp_path, "import time; time.sleep(60)", ready=no, ready_seconds=0.3), print)
+    with pytest.raises(StartFailed, match="was not ready within 0 s"):
+        await keeper.start()
+    assert keeper.pid is None
+
+
+async def test_a_program_that_ignores_sigterm_is_killed_with_its_own_children(tmp_path: Path) -> None:
+    """Its whole group goes: no grandchild stays behind."""
+    grandchild = tmp_path / "grandchild"
+    code = (
+        "import signal, subprocess, time, pathlib; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        f"p = subprocess.Popen(['sleep', '60']); pathlib.Path({str(grandchild)!r}).write_text(str(p.pid)); time.sleep(60)"
+    )
+    keeper = Keeper(program(tmp_path, code), print)
+    await keeper.start()
+    await until(lambda: grandchild.exists() and grandchild.read_text())
+    pid = int(grandchild.read_text())
+    began = time.monotonic()
+    await keeper.stop(0.2)
+    assert time.monotonic() - began < 2
+    await until(lambda: not Path(f"/proc/{pid}").exists() or " Z " in Path(f"/proc/{pid}/stat").read_text())
+
+
+async def test_stopping_while_it_waits_to_start_again_starts_nothing(tmp_path: Path) -> None:
+    """A stop in the middle of the backoff is final."""
+    told: list[Incident] = []
+    keeper = Keeper(program(tmp_path, "import time; time.sleep(60)"), told.append)
+    await keeper.start()
+    os.kill(keeper.pid or 0, signal.SIGKILL)
+    await until(lambda: bool(told))
+    await keeper.stop(1.0)
+    await asyncio.sleep(0.4)
+    assert keeper.pid is None
+    assert len(told) == 1
+
+
+def test_a_long_log_is_cut_and_its_writer_goes_on(tmp_path: Path) -> None:
+    """Two files at most, whatever is written."""
+    path = tmp_path / "some.log"
+    with path.open("ab", buffering=0) as writer:
+        writer.write(b"x" * (4 * 1024 * 1024 + 1))
+        trim_log(path)
+        writer.write(b"after\n")
+    assert path.read_bytes() == b"after\n"
+    assert path.with_name("some.log.1").stat().st_size == 4 * 1024 * 1024 + 1
+    trim_log(tmp_path / "absent.log")
