@@ -1,0 +1,276 @@
+"""The composer: from a need to a message that passed the verifier.
+
+Deterministic: the need's seed chooses variants; the same need gives the same text, byte for byte. What was spoken or shown in
+the session is avoided while anything else is left. Texts are English; the contacts are those of the person's country.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from policies.completions import sentences
+from policies.completions.catalog import Catalog, Template
+from policies.completions.catalog import shipped as shipped_catalog
+from policies.completions.contract import Composition, Need, ResourceUse
+from policies.completions.draft import Draft
+from policies.completions.echo import gist
+from policies.completions.inquiry import asked_again, inquiry, unsafe
+from policies.completions.parts import Part, choose, fit, joined, uses
+from policies.completions.resort import last_resort
+from policies.completions.verify import Flaw, Gravity, asks_safety, contacts_in, verify
+from policies.directory.directory import Directory
+from policies.directory.directory import shipped as shipped_directory
+
+__all__ = ["TemplateComposer"]
+
+_ATTEMPTS: Final = 6
+_SHORT: Final = 90
+_LONG: Final = 170
+_SEVERE: Final = 3
+_URGENT: Final = 4
+_ECHOING: Final = frozenset({"risk", "self-harm", "distress"})
+_PERSONAL: Final = frozenset({"risk", "self-harm", "medical", "violence", "voices", "other", "abuse"})
+_YES: Final = re.compile(
+    r"^\W*(?:yes|yeah|yep|yup|sure|ok|okay|safe|it'?s safe|it is safe|i'?m safe|i am alone|i'?m alone)\b", re.IGNORECASE
+)
+_IMAGES: Final = re.compile(r"\b(?:pics?|photos?|pictures?|nudes?|videos?|webcam|images?)\b", re.IGNORECASE)
+_GRIEVING: Final = frozenset({"ccs/wish-to-be-dead", "ccs/ideation", "ccs/distress"})
+
+
+class TemplateComposer:
+    """:class:`policies.completions.contract.Composer` over the shipped templates and directory.
+
+    Holds no state beyond the two, which are read when it is made; safe to share between tasks and threads.
+
+    :raises CatalogInvalid, DirectoryInvalid: at construction, where shipped data are broken.
+    """
+
+    def __init__(self, directory: Directory | None = None, catalog: Catalog | None = None) -> None:
+        self._directory = directory if directory is not None else shipped_directory()
+        self._catalog = catalog if catalog is not None else shipped_catalog()
+
+    def complete(self, need: Need) -> Composition:
+        """A whole message that takes the place of a reply. Never raises, never returns a text with a red flaw."""
+        try:
+            passed = self._attempts(need)
+        except Exception:  # a person is waiting: whatever broke, they get the fixed text
+            passed = None
+        return passed if passed is not None else last_resort(need)
+
+    def append(self, need: Need, *, reply: str) -> Composition | None:
+        """What is to be added to a reply that is kept; ``None`` where it has all of it, or nothing fit passes."""
+        try:
+            return self._append(need, reply)
+        except Exception:  # the reply is kept as it is rather than lost
+            return None
+
+    def bridge(self, need: Need, *, before: str) -> Composition:
+        """A short sentence in place of sentences that are withheld."""
+        template = self._template(need)
+        pool = template.beats.get("bridge", self._catalog.pools["bridge"])
+        fresh = [variant for variant in pool if variant.text not in before]
+        variant = choose(fresh or pool, need, 0)
+        part = Part("transition", variant.id, variant.text)
+        return Composition(variant.text, need.template, uses([part]), ())
+
+    # ---- a whole message
+
+    def _template(self, need: Need) -> Template:
+        found = self._catalog.templates.get(need.template)
+        # an id that no policy can name (lint refuses it) still gets a safe message
+        return found if found is not None else self._catalog.templates["ccs/abrupt-refusal"]
+
+    def _attempts(self, need: Need) -> Composition | None:
+        weaker: Composition | None = None
+        for attempt in range(_ATTEMPTS):
+            composition = self._compose(need, attempt)
+            flaws = verify(composition.text, need, composition, directory=self._directory)
+            if not flaws:
+                return composition
+            if weaker is None and not _red(flaws):
+                weaker = composition
+        return weaker
+
+    def _compose(self, need: Need, attempt: int) -> Composition:
+        template = self._template(need)
+        if need.severity >= _URGENT and template.family not in ("plain", "line", "companion"):
+            return self._urgent(need, template, attempt)
+        if template.family != "plain" and unsafe(need):
+            return self._urgent(need, template, attempt)
+        if template.family == "plain":
+            return self._plain(need, template, attempt)
+        if template.family == "line":
+            return self._line(need, template, attempt)
+        if template.family == "companion":
+            return self._companion(need, template, attempt)
+        if template.family == "abuse":
+            return self._abuse(need, template, attempt)
+        return self._graded(need, template, attempt)
+
+    def _draft(self, need: Need, template: Template, attempt: int) -> Draft:
+        return Draft(need, template, self._catalog, self._directory, attempt)
+
+    def _graded(self, need: Need, template: Template, attempt: int) -> Composition:
+        draft = self._draft(need, template, attempt)
+        severe = need.severity >= _SEVERE
+        self._acknowledge(draft)
+        draft.identity(always=severe)
+        if need.declining or template.declines:
+            draft.varied("boundary", paragraph=1, spare=0)
+        if not asked_again(need):
+            draft.varied("transition", paragraph=1, spare=8)
+        if template.family == "medical" or need.behaviour_recency in ("now", "24h"):
+            draft.fixed("urgent-medical", "medical-now", sentences.MEDICAL_NOW, paragraph=1)
+        draft.contacts()
+        if template.intent or _near(need):
+            draft.company_and_distance()
+        else:
+            draft.varied("redirection", paragraph=3, spare=3)
+        draft.treatment()
+        draft.monitored()
+        draft.people()
+        draft.question(inquiry(need, template))
+        return self._finished(draft)
+
+    def _acknowledge(self, draft: Draft) -> None:
+        need, template = draft.need, draft.template
+        if need.answered is not None and need.answered_rung is not None and template.family in ("risk", "self-harm"):
+            draft.pooled("acknowledgment", f"answer.{_answer_pool(need)}", paragraph=1)
+            return
+        if template.id == "ccs/answer-follow-up":
+            draft.pooled("acknowledgment", "answer.silence", paragraph=1)
+            return
+        clause = gist(need.words) if template.family in _ECHOING and not template.declines else None
+        if clause is not None:
+            draft.pooled("acknowledgment", "echo", paragraph=1, gist=clause, spare=5)
+        if "bereaved" in need.stated and template.id in _GRIEVING:
+            draft.pooled("acknowledgment", "acknowledgment.grief", paragraph=1)
+        else:
+            draft.varied("acknowledgment", paragraph=1)
+
+    def _urgent(self, need: Need, template: Template, attempt: int) -> Composition:
+        """Urgent help, being with someone, distance, identity and limits, one question: fixed strings."""
+        draft = self._draft(need, template, attempt)
+        draft.urgent()
+        draft.identity_and_limits()
+        draft.people()
+        draft.question(inquiry(need, template, urgent=True))
+        return self._finished(draft)
+
+    def _plain(self, need: Need, template: Template, attempt: int) -> Composition:
+        draft = self._draft(need, template, attempt)
+        draft.varied("acknowledgment", paragraph=1)
+        draft.varied("transition", paragraph=1)
+        return self._finished(draft)
+
+    def _line(self, need: Need, template: Template, attempt: int) -> Composition:
+        draft = self._draft(need, template, attempt)
+        draft.line("redirection")
+        return self._finished(draft)
+
+    def _companion(self, need: Need, template: Template, attempt: int) -> Composition:
+        draft = self._draft(need, template, attempt)
+        draft.varied("acknowledgment", paragraph=1)
+        draft.identity()
+        if need.declining:
+            draft.varied("boundary", paragraph=1)
+        draft.varied("transition", paragraph=1, spare=5)
+        draft.varied("redirection", paragraph=1)
+        return self._finished(draft)
+
+    def _abuse(self, need: Need, template: Template, attempt: int) -> Composition:
+        """Asks before it names any service; danger now is met with the emergency number alone."""
+        draft = self._draft(need, template, attempt)
+        danger = need.severity >= _SEVERE
+        asked = "abuse-ask" in need.spoken
+        invited = asked and _YES.search(need.words) is not None
+        draft.varied("acknowledgment", paragraph=1)
+        if need.minor and _IMAGES.search(need.words):
+            draft.fixed("acknowledgment", "not-your-fault", sentences.NOT_YOUR_FAULT, paragraph=1)
+        draft.identity()
+        if need.declining:
+            draft.varied("boundary", paragraph=1)
+        draft.varied("transition", paragraph=1, spare=8)
+        if danger:
+            draft.emergency_if("abuse", paragraph=2)
+        if invited:
+            draft.contacts(fallback=not danger)
+        draft.varied("redirection", paragraph=3, spare=4)
+        if danger:
+            draft.question(inquiry(need, template))
+        elif not asked:
+            draft.asking("abuse-ask", sentences.ABUSE_ASK)
+        elif not invited:
+            draft.fixed("redirection", "abuse-later", sentences.ABUSE_LATER, paragraph=4)
+        if invited or danger:
+            draft.people()
+        return self._finished(draft)
+
+    def _finished(self, draft: Draft) -> Composition:
+        urgent = any(part.beat == "urgent" for part in draft.parts)
+        limit = _SHORT if draft.need.severity < _SEVERE and not urgent else _LONG
+        kept = fit(draft.ordered(), limit)
+        shown = tuple(use for use in draft.resources if use is not None)
+        return Composition(
+            joined(kept),
+            draft.need.template,
+            uses(kept),
+            shown,
+            draft.rung,
+            any(part.beat == "identity" for part in kept),
+        )
+
+    # ---- a beat for a reply that is kept
+
+    def _append(self, need: Need, reply: str) -> Composition | None:
+        template = self._template(need)
+        there = contacts_in(reply, need.country, self._directory)
+        for attempt in range(_ATTEMPTS):
+            draft = self._draft(need, template, attempt)
+            if template.family == "line":
+                if there:
+                    return None
+                draft.line("redirection")
+            else:
+                self._safety_beat(draft, reply, has_resource=bool(there))
+            if not draft.parts:
+                return None
+            composition = self._finished(draft)
+            flaws = verify(composition.text, need, composition, directory=self._directory, around=reply)
+            if not _red(flaws):
+                return composition
+        return None
+
+    def _safety_beat(self, draft: Draft, reply: str, *, has_resource: bool) -> None:
+        """One question and one resource, whichever the reply lacks."""
+        need, template = draft.need, draft.template
+        question = None if asks_safety(reply) else inquiry(need, template)
+        if template.family == "abuse" and question is None and "abuse-ask" not in need.spoken:
+            draft.asking("abuse-ask", sentences.ABUSE_ASK)
+            return
+        if question is not None and not question.safety and need.reply_asks:
+            question = None
+        if question is not None:
+            draft.varied("acknowledgment", paragraph=1)
+        if not has_resource and template.family != "abuse":
+            draft.contacts(fallback=True)
+        draft.question(question)
+
+
+def _red(flaws: tuple[Flaw, ...]) -> bool:
+    return any(flaw.gravity is Gravity.RED for flaw in flaws)
+
+
+def _near(need: Need) -> bool:
+    """Acting is close enough that distance from means belongs in the message."""
+    return need.severity >= _SEVERE and need.answered == "affirm" and (need.answered_rung or 0) >= _URGENT
+
+
+def _answer_pool(need: Need) -> str:
+    rung = need.answered_rung or 0
+    if need.answered == "affirm":
+        return "safe" if rung == 0 else "affirm-low" if rung <= 2 else "affirm-behaviour" if rung == 6 else "affirm-high"
+    if need.answered == "deny":
+        return "unsafe" if rung == 0 else "deny"
+    return "declines" if need.answered == "declines" else "unclear"

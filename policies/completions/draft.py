@@ -1,0 +1,236 @@
+"""A draft: the parts of one message while it is being composed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from policies.completions import sentences
+from policies.completions.catalog import Catalog, Template, Variant
+from policies.completions.contract import Need, ResourceUse
+from policies.completions.inquiry import Inquiry
+from policies.completions.parts import KEEP, Part, choose
+from policies.directory.contact import RESOURCE_CLASSES, Contact
+from policies.directory.directory import INTERNATIONAL, Directory
+from policies.directory.wording import emergency_number, spoken
+
+__all__ = ["Draft"]
+
+
+def _opening(text: str) -> str:
+    return " ".join(text.split()[:2]).lower()
+
+
+_SEVERE: Final = 3
+_URGENT: Final = 4
+_CLASSES: Final = {
+    "risk": ("crisis",),
+    "self-harm": ("crisis", "self-harm"),
+    "medical": ("crisis",),
+    "violence": ("crisis",),
+    "voices": ("crisis",),
+    "other": ("crisis",),
+    "distress": ("crisis", "general"),
+    "line": ("crisis", "general"),
+    "abuse": ("abuse",),
+}
+# families in which the crisis line is what a message must have, whatever else a policy refers to
+_CRISIS: Final = frozenset({"risk", "self-harm", "voices", "violence", "other", "medical"})
+_BEATS: Final = ("acknowledgment", "identity", "boundary", "transition", "urgent-medical")
+
+
+class Draft:
+    """Parts, contacts and the question of one message. Used once, by one caller."""
+
+    def __init__(self, need: Need, template: Template, catalog: Catalog, directory: Directory, attempt: int) -> None:
+        self.need = need
+        self.template = template
+        self.parts: list[Part] = []
+        self.resources: list[ResourceUse] = []
+        self.rung: int | None = None
+        self._catalog = catalog
+        self._directory = directory
+        self._attempt = attempt
+        self._always = False
+
+    # ---- words
+
+    def _say(self, beat: str, variant: Variant, paragraph: int, spare: int, **slots: str) -> None:
+        person = sentences.PERSON_MINOR if self.need.minor else sentences.PERSON
+        text = variant.text.replace("{person}", person).replace("{Person}", person[0].upper() + person[1:])
+        for name, value in slots.items():
+            text = text.replace(f"{{{name}}}", value)
+        self.parts.append(Part(beat, variant.id, text, paragraph, spare))
+
+    def pooled(self, beat: str, pool: str, *, paragraph: int, spare: int = KEEP, **slots: str) -> None:
+        """A variant of a shared pool."""
+        self._say(beat, choose(self._catalog.pools[pool], self.need, self._attempt), paragraph, spare, **slots)
+
+    def varied(self, beat: str, *, paragraph: int, spare: int = KEEP) -> None:
+        """A variant of the template's own beat, not one that opens like what was said just before."""
+        pool = self.template.beats[beat]
+        opening = _opening(self.parts[-1].text) if self.parts else ""
+        unlike = [variant for variant in pool if _opening(variant.text) != opening]
+        self._say(beat, choose(unlike or pool, self.need, self._attempt), paragraph, spare)
+
+    def fixed(self, beat: str, variant: str, text: str, *, paragraph: int, spare: int = KEEP) -> None:
+        """An approved string."""
+        self.parts.append(Part(beat, variant, text, paragraph, spare))
+
+    # ---- who speaks
+
+    def identity(self, *, always: bool = False) -> None:
+        """Who speaks, where that is due; otherwise that the talk goes on. ``always``: add that it is a program."""
+        if self.need.identity_due:
+            text = f"{sentences.IDENTITY} {sentences.PROGRAM}" if always else sentences.IDENTITY
+            self.fixed("identity", "identity-program" if always else "identity", text, paragraph=1)
+        else:
+            self.pooled("transition", "continuity", paragraph=1, spare=6)
+
+    def identity_and_limits(self) -> None:
+        """At severity 4 both are said, each time."""
+        self.fixed("identity", "identity-limits", f"{sentences.IDENTITY} {sentences.LIMITS}", paragraph=3)
+
+    def people(self) -> None:
+        """Whether somebody reads along, and no more than is true. Nothing where the device may be monitored."""
+        need = self.need
+        if need.monitored or self.template.family not in _CRISIS | {"abuse"}:
+            return
+        state = need.people if need.people in ("open", "acknowledged") else "nobody"
+        if state == "nobody" and need.severity < _SEVERE:
+            return
+        line = any(use.crisis for use in self.resources) and self._always
+        state = "nobody-alone" if state == "nobody" and not line else state
+        variant = f"people-{state}"
+        if variant in need.spoken and need.severity < _URGENT:
+            return
+        self.fixed("people", variant, sentences.PEOPLE[state], paragraph=4, spare=2)
+
+    # ---- what is done now
+
+    def urgent(self) -> None:
+        """The urgent sentences, with a line to talk to beside the emergency number."""
+        words = sentences.URGENT["other" if self.template.family == "other" else self.template.urgent]
+        emergency = self._emergency()
+        number = emergency_number(emergency, police=words.police)
+        self.fixed("urgent", f"urgent-{self.template.urgent}", words.urgent.replace("{emergency}", number), paragraph=1)
+        self._use(emergency)
+        self.fixed("company", "company", words.company_minor if self.need.minor else words.company, paragraph=1)
+        if words.distance:
+            self.fixed("distance", f"distance-{self.template.urgent}", words.distance, paragraph=1)
+        if self.template.family == "abuse":
+            return
+        for contact in self._chosen(limit=1):
+            self._use(contact)
+            self.fixed("redirection", "urgent-line", f"You can also reach people here. {spoken(contact)}.", paragraph=2)
+            self._always = contact.always and contact.country != INTERNATIONAL
+
+    def company_and_distance(self) -> None:
+        """Below severity 4, where acting may be close: the emergency number, company, and distance from means."""
+        self.emergency_if("medical" if self.template.family == "medical" else "risk", paragraph=3)
+        self.varied("redirection", paragraph=3)
+
+    def emergency_if(self, kind: str, *, paragraph: int, spare: int = KEEP) -> None:
+        """The emergency number, for the case that it gets worse."""
+        if any(part.variant.startswith("emergency-") for part in self.parts):
+            return
+        emergency = self._emergency()
+        number = emergency_number(emergency, police=kind in ("abuse", "danger"))
+        self.fixed(
+            "redirection", f"emergency-{kind}", sentences.EMERGENCY_IF[kind].replace("{emergency}", number),
+            paragraph=paragraph, spare=spare,
+        )  # fmt: skip
+        self._use(emergency)
+
+    def contacts(self, *, fallback: bool = True) -> None:
+        """One contact below severity 3, up to two from there on; an emergency number where none answers at all hours."""
+        chosen = self._chosen(limit=1 if self.need.severity < _SEVERE else 2)
+        for at, contact in enumerate(chosen):
+            self._use(contact)
+            if at:
+                self.fixed("redirection", "second-contact", f"{spoken(contact)}.", paragraph=2, spare=1)
+            else:
+                self._offer(contact)
+        self._always = any(contact.always and contact.country != INTERNATIONAL for contact in chosen)
+        if fallback and not any(contact.always for contact in chosen) and self.need.severity >= 2:
+            kind = "abuse" if self.template.family == "abuse" else "danger" if self.template.family != "risk" else "risk"
+            self.emergency_if(kind, paragraph=2)
+
+    def _offer(self, contact: Contact) -> None:
+        pool = self.template.beats.get("offer", self._catalog.pools["offer.risk"])
+        if contact.country == "ZZ":
+            pool = self._catalog.pools["offer.directory"]
+        self._say("redirection", choose(pool, self.need, self._attempt), 2, KEEP, contact=spoken(contact))
+
+    def line(self, beat: str) -> None:
+        """One low-key line with one contact."""
+        for contact in self._chosen(limit=1):
+            self._use(contact)
+            self._say(beat, choose(self.template.beats[beat], self.need, self._attempt), 1, KEEP, contact=spoken(contact))
+
+    def treatment(self) -> None:
+        """The people who already treat this person, where it was said that there are any."""
+        if "in_treatment" in self.need.stated:
+            self.pooled("redirection", "treatment", paragraph=3, spare=7)
+
+    def monitored(self) -> None:
+        """A hint for a device that somebody else may read."""
+        if self.need.monitored:
+            self.fixed("redirection", "monitored", sentences.MONITORED, paragraph=2, spare=4)
+
+    # ---- the question
+
+    def question(self, found: Inquiry | None) -> None:
+        """The one question, in a paragraph of its own."""
+        if found is None:
+            return
+        self.rung = found.rung
+        self.fixed("question", found.variant, found.text, paragraph=9)
+        if self.need.answered == "unclear" and found.rung == self.need.answered_rung:
+            # leaves a mark in the session, so that an unclear answer is asked about once and no more
+            self.fixed("question", "answer-again", "", paragraph=9)
+
+    def asking(self, variant: str, text: str) -> None:
+        """A question beside the ladder."""
+        self.fixed("question", variant, text, paragraph=9)
+
+    # ---- contacts
+
+    def _emergency(self) -> Contact | None:
+        return self._directory.emergency(self.need.country.upper() if self.need.country else None)
+
+    def _use(self, contact: Contact | None) -> None:
+        if contact is not None and all(use.id != contact.id for use in self.resources):
+            self.resources.append(ResourceUse(contact.id, contact.country, contact.crisis))
+
+    def _chosen(self, *, limit: int) -> list[Contact]:
+        need, family = self.need, self.template.family
+        asked = tuple(name for name in need.refer if name in RESOURCE_CLASSES and name != "emergency")
+        usual = _CLASSES.get(family, ("crisis", "general"))
+        first = usual if family in _CRISIS and need.severity >= 2 else (asked or usual)
+        rest = [name for name in asked if name not in first]
+        if need.minor and "child" not in rest and family != "other":
+            rest.append("child")
+        if "perinatal" in need.stated and "perinatal" not in rest and need.severity != 2:
+            rest.append("perinatal")
+        chosen = list(self._look(first, 1))
+        if limit > 1 and rest:
+            chosen += [
+                c for c in self._look(tuple(rest), 2) if c not in chosen and c.country != "ZZ" and c.classes & set(rest)
+            ]
+        return chosen[:limit]
+
+    def _look(self, classes: tuple[str, ...], limit: int) -> tuple[Contact, ...]:
+        need = self.need
+        return self._directory.lookup(
+            need.country,
+            need.language,
+            classes,
+            "minor" if need.minor else need.age,
+            shown=need.shown,
+            stated=need.stated,
+            limit=limit,
+        )
+
+    def ordered(self) -> list[Part]:
+        """The parts by paragraph, in the order in which they were said within one."""
+        return sorted(self.parts, key=lambda part: part.paragraph)

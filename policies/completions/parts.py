@@ -1,0 +1,63 @@
+"""Parts of a message: choosing a variant, putting parts together, and leaving some out where there is too much."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from policies.completions.catalog import Variant
+from policies.completions.contract import BeatUse, Need
+from policies.completions.reading import words
+
+__all__ = ["KEEP", "Part", "choose", "fit", "joined", "uses"]
+
+KEEP: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One beat as it will be spoken. ``paragraph``: parts of one number stand together. ``spare``: 0 is never left out;
+    of the others, the highest goes first where a message is too long."""
+
+    beat: str
+    variant: str
+    text: str
+    paragraph: int = 0
+    spare: int = KEEP
+
+
+def choose(pool: Sequence[Variant], need: Need, attempt: int) -> Variant:
+    """A variant by the need's seed: the same need gives the same one, and what was spoken waits until all were."""
+
+    def rank(variant: Variant) -> tuple[bool, bytes]:
+        digest = hashlib.blake2b(variant.id.encode(), key=need.seed[:64], salt=attempt.to_bytes(16, "big"), digest_size=8)
+        return variant.id in need.spoken, digest.digest()
+
+    return min(pool, key=rank)
+
+
+def fit(parts: Sequence[Part], limit: int) -> list[Part]:
+    """The parts, with spare ones left out until at most ``limit`` words remain (or none is spare)."""
+    kept = list(parts)
+    while len(words(joined(kept))) > limit:
+        spare = max(kept, key=lambda part: part.spare, default=None)
+        if spare is None or spare.spare == KEEP:
+            break
+        kept.remove(spare)
+    return kept
+
+
+def joined(parts: Sequence[Part]) -> str:
+    """The message: sentences of a paragraph by a space, paragraphs by an empty line."""
+    paragraphs: dict[int, list[str]] = {}
+    for part in parts:
+        if part.text:
+            paragraphs.setdefault(part.paragraph, []).append(part.text)
+    return "\n\n".join(" ".join(texts) for texts in paragraphs.values())
+
+
+def uses(parts: Sequence[Part]) -> tuple[BeatUse, ...]:
+    """What is recorded of the parts."""
+    return tuple(BeatUse(part.beat, part.variant) for part in parts)

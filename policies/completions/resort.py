@@ -1,0 +1,50 @@
+"""Fixed texts of last resort: what is said when nothing composed passed the verifier."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from policies.completions import sentences
+from policies.completions.contract import BeatUse, Composition, Need, ResourceUse
+from policies.completions.ladder import QUESTIONS, SAFE_NOW
+
+__all__ = ["last_resort"]
+
+_DIRECTORY: Final = ResourceUse("zz/find-a-helpline", "ZZ", crisis=True)
+
+_URGENT: Final = (
+    "Please call your local emergency number now, or ask someone near you to call. Be with another person if you can. "
+    "If anything you could use to hurt yourself is near, move away from it, or ask someone else to keep it. "
+    f"{sentences.IDENTITY} {sentences.LIMITS}\n\n{sentences.CAN_CALL}"
+)
+_RISK: Final = (
+    f"Thank you for telling me. What you wrote matters. {sentences.IDENTITY}\n\n"
+    "You can find a line for the place where you are. Find A Helpline: go to findahelpline.com. "
+    "If you might act on thoughts of hurting yourself, call your local emergency number right away, "
+    f"and be with someone you feel safe with.\n\n{QUESTIONS[SAFE_NOW]}"
+)
+_ABUSE: Final = f"What you describe is not your fault. {sentences.IDENTITY}\n\n{sentences.ABUSE_ASK}"
+_ABUSE_URGENT: Final = (
+    "If you are in danger now, call your local emergency number as soon as it is safe to call, or ask someone near you to call. "
+    f"If you can do it safely, be near other people. {sentences.IDENTITY} {sentences.LIMITS}\n\n{QUESTIONS[SAFE_NOW]}"
+)
+_LIGHT: Final = f"Thanks for telling me. {sentences.IDENTITY} We can go on with what you wanted to talk about."
+
+
+def last_resort(need: Need) -> Composition:
+    """The fixed text for a need. Cannot fail: it reads no data and fills no slot."""
+    urgent = need.severity >= 4
+    if need.template.startswith("companion/") or need.template in ("ccs/idiom-after-all", "ccs/resource-line"):
+        text, rung, resources, name = _LIGHT, None, (), "light"
+    elif need.template == "ccs/abuse":
+        text, rung, resources, name = (
+            (_ABUSE_URGENT, SAFE_NOW, (), "abuse-urgent") if need.severity >= 3 else (_ABUSE, None, (), "abuse")
+        )
+    elif urgent:
+        text, rung, resources, name = _URGENT, None, (), "urgent"
+    else:
+        text, rung, resources, name = _RISK, SAFE_NOW, (_DIRECTORY,), "risk"
+    beat = "urgent" if name in ("urgent", "abuse-urgent") else "acknowledgment"
+    return Composition(
+        text, need.template, (BeatUse(beat, f"last-resort-{name}"),), resources, rung, identity=True, last_resort=True
+    )
