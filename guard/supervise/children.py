@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from pathlib import Path
 from typing import Final
 
 __all__ = ["LISTEN_FD", "main"]
@@ -38,9 +37,11 @@ def _worker() -> None:
 
 
 def _demo() -> None:
+    import socket
+
     from guard.demo.chatbot import run
 
-    run(Path(sys.argv[2]))
+    run(socket.socket(fileno=int(os.environ[LISTEN_FD])))
 
 
 def main() -> int:

@@ -56,7 +56,7 @@ async def test_a_killed_program_comes_back_and_both_are_told(tmp_path: Path) -> 
     assert "SIGKILL" in str(told[0])
     assert keeper.pid not in (None, 0, first)
     await keeper.stop(2.0)
-    assert keeper.pid is None
+    assert not keeper.pid
     assert len(told) == 2
 
 
