@@ -106,6 +106,16 @@ create table turn_keys (
 create unique index turn_keys_turn on turn_keys (tenant_id, turn_id);
 create index turn_keys_thread on turn_keys (tenant_id, thread, turn_at desc) where thread is not null;
 
+-- Ids that were given out while the database was away and whose key turned out to be an earlier turn's.
+create table turn_aliases (
+    tenant_id uuid not null,
+    id        uuid not null,
+    turn_id   uuid not null,
+    turn_at   timestamptz not null,
+    attempt   integer not null,
+    primary key (tenant_id, id)
+);
+
 -- One row an attempt.
 create table turns (
     tenant_id  uuid not null,
@@ -113,6 +123,7 @@ create table turns (
     at         timestamptz not null,
     attempt    smallint not null,
     tried_at   timestamptz not null default now(),
+    recorded_at timestamptz not null default now(), -- of the snapshot: an older one never replaces a newer one
     session_id uuid,
     person     bytea,
     key_version smallint not null default 1,
@@ -226,6 +237,7 @@ create table case_events (
     unique (tenant_id, case_id, key),
     foreign key (tenant_id, case_id) references cases
 );
+create index case_events_turn on case_events (tenant_id, turn_id);
 
 -- What is to be told to the outside, written in the transaction of its cause. Payloads are thin: ids and severities.
 create table outbox (
@@ -306,24 +318,34 @@ create table heartbeats (
     primary key (process, host, pid)
 );
 
--- Monthly partitions of turns and scores around an instant. Safe to call at any time.
-create function ensure_partitions(around timestamptz) returns void language plpgsql as $$
+-- Monthly partitions (UTC) of turns and scores around an instant. Safe to call at any time and from several processes at
+-- once: rows that had gone to the default partition move to their month in the same transaction.
+create function ensure_partitions(around timestamptz) returns void language plpgsql set timezone = 'UTC' as $$
 declare
-    first_day timestamptz;
+    first_day timestamp;
     suffix text;
+    parent text;
+    clock text;
 begin
+    perform pg_advisory_xact_lock(hashtext('handrail.partitions'));
     for step in -1..2 loop
-        first_day := date_trunc('month', around at time zone 'UTC') at time zone 'UTC' + make_interval(months => step);
-        suffix := to_char(first_day at time zone 'UTC', 'YYYY_MM');
-        if to_regclass('turns_' || suffix) is null then
-            execute format('create table %I partition of turns for values from (%L) to (%L)',
-                'turns_' || suffix, first_day, first_day + interval '1 month');
-        end if;
-        if to_regclass('scores_' || suffix) is null then
-            execute format('create table %I partition of scores for values from (%L) to (%L)',
-                'scores_' || suffix, first_day, first_day + interval '1 month');
-        end if;
+        first_day := date_trunc('month', around at time zone 'UTC') + make_interval(months => step);
+        suffix := to_char(first_day, 'YYYY_MM');
+        foreach parent in array array['turns', 'scores'] loop
+            clock := case parent when 'turns' then 'at' else 'turn_at' end;
+            continue when to_regclass(format('%I', parent || '_' || suffix)) is not null;
+            execute format('lock table only %I, %I in access exclusive mode', parent, parent || '_default');
+            execute format('create table %I (like %I including defaults including constraints)',
+                parent || '_' || suffix, parent);
+            execute format(
+                'with moved as (delete from %I where %I >= %L::timestamptz and %I < %L::timestamptz returning *) '
+                'insert into %I select * from moved',
+                parent || '_default', clock, first_day, clock, first_day + interval '1 month', parent || '_' || suffix);
+            execute format('alter table %I attach partition %I for values from (%L) to (%L)',
+                parent, parent || '_' || suffix, first_day::timestamptz, (first_day + interval '1 month')::timestamptz);
+        end loop;
     end loop;
 end
 $$;
+
 select ensure_partitions(now());

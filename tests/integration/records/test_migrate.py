@@ -1,0 +1,116 @@
+"""Migrations against a real PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from detectors.signals import BY_ID, VOCABULARY_VERSION, Side, vocabulary
+from guard.errors import RecordsUnavailable
+from guard.records.errors import SchemaUnknown, VocabularyMismatch
+from guard.records.migrate import migrate, rollback, status
+
+
+def _tables(url: str) -> set[str]:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
+    return {name for (name,) in rows if "yoyo" not in name}
+
+
+def test_applies_once_and_rolls_back_to_nothing(empty_database_url: str) -> None:
+    assert "0001_spine" in migrate(empty_database_url)
+    assert migrate(empty_database_url) == ()
+    assert status(empty_database_url).waiting == ()
+    assert {"turns", "scores", "cases", "outbox"} <= _tables(empty_database_url)
+    rollback(empty_database_url, count=100)
+    assert _tables(empty_database_url) == set()
+    assert "0001_spine" in status(empty_database_url).waiting
+    assert "0001_spine" in migrate(empty_database_url)
+    assert "turns" in _tables(empty_database_url)
+
+
+def test_several_processes_may_migrate_at_once(empty_database_url: str) -> None:
+    applied: list[tuple[str, ...]] = []
+    threads = [threading.Thread(target=lambda: applied.append(migrate(empty_database_url))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(applied) == 3
+    assert sum("0001_spine" in names for names in applied) == 1
+
+
+def test_a_killed_migration_does_not_leave_a_lock(empty_database_url: str) -> None:
+    status(empty_database_url)
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute("insert into yoyo_lock (locked, ctime, pid) values (1, now(), 1)")
+    migrate(empty_database_url)
+
+
+def test_the_vocabulary_is_stored(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("select count(*) from signals").fetchone() == (len(BY_ID),)
+        for side in Side:
+            row = connection.execute(
+                "select signal_ids from vocabularies where version = %s and side = %s", (VOCABULARY_VERSION, side.value)
+            ).fetchone()
+            assert row == ([signal.id for signal in vocabulary(side)],)
+
+
+def test_a_vocabulary_that_differs_is_an_error(empty_database_url: str) -> None:
+    migrate(empty_database_url)
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute("update vocabularies set signal_ids = signal_ids[2:] where side = 'reply'")
+    with pytest.raises(VocabularyMismatch, match="reply"):
+        migrate(empty_database_url)
+
+
+def test_a_signal_that_changed_its_name_is_an_error(empty_database_url: str) -> None:
+    migrate(empty_database_url)
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute("update signals set name = 'distress.old' where name = 'distress'")
+    with pytest.raises(VocabularyMismatch, match="distress"):
+        migrate(empty_database_url)
+
+
+def test_a_database_of_a_newer_version_is_refused(empty_database_url: str) -> None:
+    migrate(empty_database_url)
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute(
+            "insert into _yoyo_migration (migration_hash, migration_id, applied_at_utc) values ('x', '9999_later', now())"
+        )
+    with pytest.raises(SchemaUnknown):
+        migrate(empty_database_url)
+
+
+def test_a_database_that_is_away_is_named() -> None:
+    with pytest.raises(RecordsUnavailable, match="cannot be reached"):
+        migrate("postgresql://handrail@/none?host=/nonexistent")
+
+
+def test_partitions_take_over_rows_of_the_default_partition(empty_database_url: str) -> None:
+    migrate(empty_database_url)
+    tenant, turn = uuid4(), uuid4()
+    last_second = datetime(2031, 3, 31, 23, 59, 59, 999999, tzinfo=UTC)
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        for at in (last_second, datetime(2031, 4, 1, tzinfo=UTC)):
+            connection.execute(
+                "insert into turns (tenant_id, id, at, attempt, protocol, streamed, status, action, severity, policy, "
+                "vocabulary, delivered) values (%s, %s, %s, 1, 'p', false, 'full', 'allow', 0, 'h', 1, 'none')",
+                (tenant, turn, at),
+            )
+        connection.execute("set timezone to 'America/New_York'")
+        connection.execute("select ensure_partitions(%s)", [datetime(2031, 4, 10, tzinfo=UTC)])
+        connection.execute("select ensure_partitions(%s)", [datetime(2031, 4, 10, tzinfo=UTC)])
+        rows = connection.execute("select tableoid::regclass::text, at from turns order by at").fetchall()
+        assert [name for name, _ in rows] == ["turns_2031_03", "turns_2031_04"]
+        assert rows[0][1] == last_second
+        assert connection.execute("select count(*) from turns_default").fetchone() == (0,)
+        bounds = connection.execute(
+            "select pg_get_expr(relpartbound, oid) from pg_class where relname = 'scores_2031_04'"
+        ).fetchone()
+        assert bounds is not None
