@@ -1,7 +1,7 @@
 """The composer: from a need to a message that passed the verifier.
 
-Deterministic: the need's seed chooses variants; the same need gives the same text, byte for byte. What was spoken or shown in
-the session is avoided while anything else is left. Texts are English; the contacts are those of the person's country.
+Deterministic: the need's seed chooses variants; the same need gives the same text, byte for byte. What was spoken or shown
+in the session is avoided while anything else is left. Texts are English; the contacts are those of the person's country.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Final
 from policies.completions import sentences
 from policies.completions.catalog import Catalog, Template
 from policies.completions.catalog import shipped as shipped_catalog
-from policies.completions.contract import Composition, Need, ResourceUse
+from policies.completions.contract import Composition, Need
 from policies.completions.draft import Draft
 from policies.completions.echo import gist
-from policies.completions.inquiry import asked_again, inquiry, unsafe
+from policies.completions.inquiry import inquiry, unsafe
 from policies.completions.parts import Part, choose, fit, joined, uses
 from policies.completions.resort import last_resort
 from policies.completions.verify import Flaw, Gravity, asks_safety, contacts_in, verify
@@ -118,8 +118,7 @@ class TemplateComposer:
         draft.identity(always=severe)
         if need.declining or template.declines:
             draft.varied("boundary", paragraph=1, spare=0)
-        if not asked_again(need):
-            draft.varied("transition", paragraph=1, spare=8)
+        draft.transition()
         if template.family == "medical" or need.behaviour_recency in ("now", "24h"):
             draft.fixed("urgent-medical", "medical-now", sentences.MEDICAL_NOW, paragraph=1)
         draft.contacts()
@@ -175,7 +174,7 @@ class TemplateComposer:
         draft.identity()
         if need.declining:
             draft.varied("boundary", paragraph=1)
-        draft.varied("transition", paragraph=1, spare=5)
+        draft.transition()
         draft.varied("redirection", paragraph=1)
         return self._finished(draft)
 
@@ -191,7 +190,7 @@ class TemplateComposer:
         draft.identity()
         if need.declining:
             draft.varied("boundary", paragraph=1)
-        draft.varied("transition", paragraph=1, spare=8)
+        draft.transition()
         if danger:
             draft.emergency_if("abuse", paragraph=2)
         if invited:
@@ -211,7 +210,7 @@ class TemplateComposer:
         urgent = any(part.beat == "urgent" for part in draft.parts)
         limit = _SHORT if draft.need.severity < _SEVERE and not urgent else _LONG
         kept = fit(draft.ordered(), limit)
-        shown = tuple(use for use in draft.resources if use is not None)
+        shown = tuple(draft.resources)
         return Composition(
             joined(kept),
             draft.need.template,

@@ -79,12 +79,16 @@ class Draft:
     # ---- who speaks
 
     def identity(self, *, always: bool = False) -> None:
-        """Who speaks, where that is due; otherwise that the talk goes on. ``always``: add that it is a program."""
+        """Who speaks, where that is due. ``always``: add that it is a program."""
         if self.need.identity_due:
             text = f"{sentences.IDENTITY} {sentences.PROGRAM}" if always else sentences.IDENTITY
             self.fixed("identity", "identity-program" if always else "identity", text, paragraph=1)
-        else:
+
+    def transition(self) -> None:
+        """That the talk goes on, where who speaks is known; and how it goes on."""
+        if not self.need.identity_due:
             self.pooled("transition", "continuity", paragraph=1, spare=6)
+        self.varied("transition", paragraph=1, spare=8)
 
     def identity_and_limits(self) -> None:
         """At severity 4 both are said, each time."""

@@ -24,13 +24,15 @@ _CLAUSE: Final = re.compile(r"[^.!?;\n]+")
 GISTS: Final = (
     (re.compile(r"\b(?:no ?(?:one|body)) (?:would|will|'d)(?: even)? (?:notice|care|miss me)"),
      "you feel that nobody would notice", False),
-    (re.compile(r"\b(?:no ?(?:one|body)) (?:even )?(?:cares|loves me|likes me|wants me)"), "you feel that nobody cares", False),
+    (re.compile(r"\b(?:no ?(?:one|body)) (?:even )?(?:cares|loves me|likes me|wants me)"),
+     "you feel that nobody cares", False),
     (re.compile(r"\b(?:a|such a|just a) burden\b|\bbetter off without me\b"), "you feel like a burden to others", True),
     (re.compile(r"\b(?:can't|cant|cannot|can not) (?:take|do|handle|stand|bear) (?:this|it|life)\b"),
      "this has become too much to bear", False),
     (re.compile(r"\b(?:can't|cant|cannot|can not) go on\b"), "it is very hard to keep going", False),
     (re.compile(r"\btrapped\b|\bno way out\b|\bstuck in\b"), "you feel trapped", True),
-    (re.compile(r"\bhopeless\b|\bno hope\b|\bno point\b|\bpointless\b|\bnothing (?:will|ever) (?:ever )?(?:get|gets|change)"),
+    (re.compile(r"\bhopeless\b|\bno hope\b|\bno point\b|\bpointless\b|"
+                r"\bnothing (?:will|ever) (?:ever )?(?:get|gets|change)"),
      "it is hard to see how things could get better", True),
     (re.compile(r"\bworthless\b|\bhate myself\b|\buseless\b"), "you feel bad about who you are", True),
     (re.compile(r"\b(?:so|completely|totally|all|really) alone\b|\blonely\b|\bhave no ?(?:one|body)\b"),

@@ -10,7 +10,7 @@ from policies.completions.catalog import Template
 from policies.completions.contract import Need
 from policies.completions.ladder import QUESTIONS, SAFE_NOW, next_question
 
-__all__ = ["Inquiry", "asked_again", "inquiry", "unsafe"]
+__all__ = ["Inquiry", "inquiry", "unsafe"]
 
 _SEVERE: Final = 3
 _IMMINENT: Final = frozenset({"ccs/imminent", "ccs/emergency-now"})
@@ -36,15 +36,6 @@ def _ladder(rung: int) -> Inquiry:
 def unsafe(need: Need) -> bool:
     """They answered that they are not safe right now."""
     return need.answered_rung == SAFE_NOW and need.answered == "deny"
-
-
-def asked_again(need: Need) -> bool:
-    """An unclear answer is being asked about once more."""
-    return need.answered == "unclear" and _UNCLEAR not in need.spoken
-
-
-def _again(need: Need) -> Inquiry | None:
-    return None
 
 
 def inquiry(need: Need, template: Template, *, urgent: bool = False) -> Inquiry | None:

@@ -36,14 +36,15 @@ _CLOSED: Final = ("affirmed", "denied", "declined")
 
 def known_level(ladder: Mapping[str, str], known: int = 0) -> int:
     """The highest level of ideation (0 to 5) that the person has stated or affirmed. Behaviour says nothing of today's."""
-    affirmed = [rung for rung, name in enumerate(LADDER_RUNGS, 1) if ladder.get(name) == "affirmed" and rung < _BEHAVIOUR]
+    ideation = LADDER_RUNGS[: _BEHAVIOUR - 1]
+    affirmed = [rung for rung, name in enumerate(ideation, 1) if ladder.get(name) == "affirmed"]
     stated = known if known < _BEHAVIOUR else 1
     return max([stated, *affirmed])
 
 
 def _rungs_left(ladder: Mapping[str, str], known: int) -> list[int]:
     level = known_level(ladder, known)
-    left = []
+    left: list[int] = []
     for rung, name in enumerate(LADDER_RUNGS, 1):
         # what was said freely is not asked again; a lower rung than what is known is answered by it
         if ladder.get(name) in _CLOSED or rung <= level or (rung == _BEHAVIOUR and known == _BEHAVIOUR):
@@ -70,9 +71,9 @@ def next_question(
 
     ``ladder``: rung name -> not_asked, asked, affirmed, denied or declined, this turn's answer included. ``known``: the
     rung that the disclosure itself answers. ``answered``: affirm, deny, unclear or declines, for ``answered_rung``.
-    ``imminent``: acting soon is suspected. ``safe_asked``: rung 0 was asked in this session. ``asked_last``: our last message
-    asked; ``supported``: this one reflects or helps before it asks. ``pressed``: an unclear answer was already asked about
-    again.
+    ``imminent``: acting soon is suspected. ``safe_asked``: rung 0 was asked in this session. ``asked_last``: our last
+    message asked; ``supported``: this one reflects or helps before it asks. ``pressed``: an unclear answer was already asked
+    about again.
     """
     if answered == "declines" or (asked_last and not supported):
         return None

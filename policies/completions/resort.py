@@ -25,8 +25,8 @@ _RISK: Final = (
 )
 _ABUSE: Final = f"What you describe is not your fault. {sentences.IDENTITY}\n\n{sentences.ABUSE_ASK}"
 _ABUSE_URGENT: Final = (
-    "If you are in danger now, call your local emergency number as soon as it is safe to call, or ask someone near you to call. "
-    f"If you can do it safely, be near other people. {sentences.IDENTITY} {sentences.LIMITS}\n\n{QUESTIONS[SAFE_NOW]}"
+    "If you are in danger now, call your local emergency number as soon as it is safe to call, or ask someone near you to "
+    f"call. If you can do it safely, be near other people. {sentences.IDENTITY} {sentences.LIMITS}\n\n{QUESTIONS[SAFE_NOW]}"
 )
 _LIGHT: Final = f"Thanks for telling me. {sentences.IDENTITY} We can go on with what you wanted to talk about."
 
@@ -34,6 +34,8 @@ _LIGHT: Final = f"Thanks for telling me. {sentences.IDENTITY} We can go on with 
 def last_resort(need: Need) -> Composition:
     """The fixed text for a need. Cannot fail: it reads no data and fills no slot."""
     urgent = need.severity >= 4
+    resources: tuple[ResourceUse, ...]
+    rung: int | None
     if need.template.startswith("companion/") or need.template in ("ccs/idiom-after-all", "ccs/resource-line"):
         text, rung, resources, name = _LIGHT, None, (), "light"
     elif need.template == "ccs/abuse":

@@ -46,7 +46,10 @@ HOLDING_UP: Final = "And how are you holding up?"
 KILLING: Final = "Are you thinking of killing yourself?"
 VOICES: Final = "Are you safe right now, and is someone with you?"
 GRIEF: Final = "Is this about missing them, or are you having thoughts of killing yourself?"
-ABUSE_ASK: Final = "Is it safe to read about this here? Someone else may see this device. We can talk about something else whenever you like."
+ABUSE_ASK: Final = (
+    "Is it safe to read about this here? Someone else may see this device. "
+    "We can talk about something else whenever you like."
+)
 FIXED_QUESTIONS: Final = (CAN_CALL, MEDICAL_CARE, THEY_SAFE, HOLDING_UP, KILLING, VOICES, GRIEF, ABUSE_ASK)
 """Questions beside those of the ladder."""
 
@@ -112,7 +115,8 @@ URGENT: Final[Mapping[str, Urgent]] = MappingProxyType(
             "If you are in danger now, call {emergency} as soon as it is safe to call, or ask someone near you to call.",
             "If you can do it safely, be near other people.",
             "",
-            "If you can do it safely, be near an adult you feel safe with, such as a teacher, school nurse, coach or relative.",
+            "If you can do it safely, be near an adult you feel safe with, "
+            "such as a teacher, school nurse, coach or relative.",
             police=True,
         ),
         "voices": Urgent(

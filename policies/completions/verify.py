@@ -50,8 +50,9 @@ _NUMBER_CONTEXT: Final = re.compile(r"\b(?:call|dial|text|phone|ring|line|number
 _REPLY_NUMBER: Final = re.compile(r"\+?\d[\d -]{1,18}\d")
 _SUBSTANCE: Final = re.compile(r"[A-Za-z]")
 _SAFETY_QUESTION: Final = re.compile(
-    r"\b(?:kill(?:ing)? yourself|suicid(?:e|al)|end(?:ing)? your life|tak(?:e|ing) your (?:own )?life|wish you (?:were dead|weren't alive)|"
-    r"not wake up|hurt(?:ing)? yourself|are you (?:safe|in danger)|act on (?:these|those) thoughts)\b"
+    r"\b(?:kill(?:ing)? yourself|suicid(?:e|al)|end(?:ing)? your life|tak(?:e|ing) your (?:own )?life|not wake up|"
+    r"wish you (?:were dead|weren't alive)|hurt(?:ing)? yourself|are you (?:safe|in danger)|"
+    r"act on (?:these|those) thoughts)\b"
 )
 
 

@@ -70,8 +70,8 @@ class Channel:
 class Contact:
     """One service.
 
-    ``country``: ISO 3166-1 alpha-2, ``ZZ`` for international. ``classes``: of :data:`RESOURCE_CLASSES`. ``audience``: whom it
-    serves where that is not everybody, in words for the reader. ``only``: a class that must be asked for before the
+    ``country``: ISO 3166-1 alpha-2, ``ZZ`` for international. ``classes``: of :data:`RESOURCE_CLASSES`. ``audience``: whom
+    it serves where that is not everybody, in words for the reader. ``only``: a class that must be asked for before the
     service is offered (a line for veterans, for child abuse). ``verified_at``: the date that the page states, ``None`` where
     it states none; ``read_at``: when the page was read. ``agreement``: pages that give the same main number. ``shown``: may
     be shown to a person; the rest is kept, hidden, for an operator to confirm. ``narrow``: for an audience that nothing in a

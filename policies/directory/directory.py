@@ -22,7 +22,10 @@ INTERNATIONAL: Final = "ZZ"
 
 # where the European number is the place's own: the row read says that it is valid in the member states
 _UNION: Final = frozenset(
-    "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()
+    {
+        "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV",
+        "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+    }
 )  # fmt: skip
 _UNION_NUMBER: Final = "112"
 
