@@ -7,7 +7,7 @@ bin    := $(venv)/bin
 # The first Python that is new enough, wherever it is.
 python := $(shell for name in python3.11 python3 python3.12 python3.13; do \
             $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$name && break; done)
-pip    := $(bin)/python -m pip --quiet --disable-pip-version-check --no-input --retries 10
+pip    := $(bin)/python -m pip -qq --disable-pip-version-check --no-input --retries 10
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Final
 
 from guard.errors import StartFailed
 from guard.supervise.paths import private_folder
-from guard.supervise.spawn import AS_CALLER, Standing, spawn
+from guard.supervise.spawn import AS_CALLER, Standing, bury, open_log, spawn, tail
 
 __all__ = [
     "SUPERUSER",
@@ -150,9 +151,9 @@ def secret(path: Path) -> str:
         return value
 
 
-def make(cluster: Cluster, superuser_secret: str) -> bool:
+def make(cluster: Cluster, superuser_secret: str, log: Path, give_up: Callable[[], bool]) -> bool:
     """Makes the cluster unless it is there, and says whether it did. One that was left half made is made anew; a finished
-    one is never touched."""
+    one is never touched. ``log`` takes what initdb says; ``give_up`` ends it early."""
     version = cluster.data / "PG_VERSION"
     if cluster.data.exists():
         found = version.read_text("ascii").strip() if version.exists() else "none"
@@ -174,18 +175,20 @@ def make(cluster: Cluster, superuser_secret: str) -> bool:
         str(cluster.bin / "initdb"), "-D", str(half), "-U", SUPERUSER, "--pwfile", str(words), "--auth=scram-sha-256",
         "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions",
     ]  # fmt: skip
-    read, write = os.pipe()
+    output = open_log(log)
     try:
-        child = spawn(program, environment=environment(), log=write, standing=cluster.standing)
+        child = spawn(program, environment=environment(), log=output, standing=cluster.standing)
     finally:
-        os.close(write)
-    with os.fdopen(read, "rb") as output:
-        said = output.read().decode("utf-8", "replace")
-    status = child.wait(_INIT_SECONDS)
+        os.close(output)
+    until = time.monotonic() + _INIT_SECONDS
+    while child.poll() is None and time.monotonic() < until and not give_up():
+        time.sleep(0.02)
+    done = child.returncode == 0
+    bury(child)
     words.unlink(missing_ok=True)
-    if status != 0:
+    if not done:
         shutil.rmtree(half, ignore_errors=True)
-        raise StartFailed(f"PostgreSQL could not make its database in {cluster.data}:\n{said[-800:].strip()}")
+        raise StartFailed(f"PostgreSQL could not make its database in {cluster.data}; the end of {log}:\n{tail(log)}")
     half.rename(cluster.data)
     return True
 
