@@ -15,7 +15,7 @@ from policies.completions.catalog import shipped as shipped_catalog
 from policies.completions.contract import Composition, Need
 from policies.completions.draft import Draft
 from policies.completions.echo import gist
-from policies.completions.inquiry import inquiry, unsafe
+from policies.completions.inquiry import inquiry, silent, unsafe
 from policies.completions.parts import Part, choose, fit, joined, uses
 from policies.completions.resort import last_resort
 from policies.completions.verify import Flaw, Gravity, asks_safety, contacts_in, verify
@@ -137,7 +137,7 @@ class TemplateComposer:
         if need.answered is not None and need.answered_rung is not None and template.family in ("risk", "self-harm"):
             draft.pooled("acknowledgment", f"answer.{_answer_pool(need)}", paragraph=1)
             return
-        if template.id == "ccs/answer-follow-up":
+        if silent(need):
             draft.pooled("acknowledgment", "answer.silence", paragraph=1)
             return
         clause = gist(need.words) if template.family in _ECHOING and not template.declines else None
@@ -154,6 +154,8 @@ class TemplateComposer:
         draft.urgent()
         draft.identity_and_limits()
         draft.people()
+        if any(variant.startswith("urgent-") for variant in need.spoken):
+            draft.varied("acknowledgment", paragraph=5, spare=1)  # the fixed words were heard before: something new
         draft.question(inquiry(need, template, urgent=True))
         return self._finished(draft)
 
@@ -192,7 +194,7 @@ class TemplateComposer:
             draft.varied("boundary", paragraph=1)
         draft.transition()
         if danger:
-            draft.emergency_if("abuse", paragraph=2)
+            draft.emergency_if(paragraph=2)
         if invited:
             draft.contacts(fallback=not danger)
         draft.varied("redirection", paragraph=3, spare=4)

@@ -34,7 +34,8 @@ _CLASSES: Final = {
     "abuse": ("abuse",),
 }
 # families in which the crisis line is what a message must have, whatever else a policy refers to
-_CRISIS: Final = frozenset({"risk", "self-harm", "voices", "violence", "other", "medical"})
+_CRISIS: Final = frozenset({"risk", "self-harm", "voices", "violence", "other"})
+_PEOPLE: Final = _CRISIS | {"medical", "abuse"}
 _BEATS: Final = ("acknowledgment", "identity", "boundary", "transition", "urgent-medical")
 
 
@@ -54,12 +55,17 @@ class Draft:
 
     # ---- words
 
-    def _say(self, beat: str, variant: Variant, paragraph: int, spare: int, **slots: str) -> None:
-        person = sentences.PERSON_MINOR if self.need.minor else sentences.PERSON
-        text = variant.text.replace("{person}", person).replace("{Person}", person[0].upper() + person[1:])
+    def _say(
+        self, beat: str, variant: Variant, paragraph: int, spare: int, *, brief: str | None = None, **slots: str
+    ) -> None:
+        text = variant.text
+        if self.need.minor:
+            # the examples are set off by commas, so a sentence that goes on needs one more
+            text = text.replace("{person} ", f"{sentences.PERSON_MINOR}, ").replace("{person}", sentences.PERSON_MINOR)
+        text = text.replace("{person}", sentences.PERSON)
         for name, value in slots.items():
             text = text.replace(f"{{{name}}}", value)
-        self.parts.append(Part(beat, variant.id, text, paragraph, spare))
+        self.parts.append(Part(beat, variant.id, text, paragraph, spare, brief))
 
     def pooled(self, beat: str, pool: str, *, paragraph: int, spare: int = KEEP, **slots: str) -> None:
         """A variant of a shared pool."""
@@ -97,7 +103,7 @@ class Draft:
     def people(self) -> None:
         """Whether somebody reads along, and no more than is true. Nothing where the device may be monitored."""
         need = self.need
-        if need.monitored or self.template.family not in _CRISIS | {"abuse"}:
+        if need.monitored or self.template.family not in _PEOPLE:
             return
         state = need.people if need.people in ("open", "acknowledged") else "nobody"
         if state == "nobody" and need.severity < _SEVERE:
@@ -130,15 +136,16 @@ class Draft:
 
     def company_and_distance(self) -> None:
         """Below severity 4, where acting may be close: the emergency number, company, and distance from means."""
-        self.emergency_if("medical" if self.template.family == "medical" else "risk", paragraph=3)
-        self.varied("redirection", paragraph=3)
+        self.emergency_if(paragraph=3)
+        self.pooled("redirection", "redirection.distance", paragraph=3)
 
-    def emergency_if(self, kind: str, *, paragraph: int, spare: int = KEEP) -> None:
+    def emergency_if(self, *, paragraph: int, spare: int = KEEP) -> None:
         """The emergency number, for the case that it gets worse."""
+        kind = self.template.family if self.template.family in sentences.EMERGENCY_IF else "risk"
         if any(part.variant.startswith("emergency-") for part in self.parts):
             return
         emergency = self._emergency()
-        number = emergency_number(emergency, police=kind in ("abuse", "danger"))
+        number = emergency_number(emergency, police=kind in ("abuse", "violence"))
         self.fixed(
             "redirection", f"emergency-{kind}", sentences.EMERGENCY_IF[kind].replace("{emergency}", number),
             paragraph=paragraph, spare=spare,
@@ -156,14 +163,16 @@ class Draft:
                 self._offer(contact)
         self._always = any(contact.always and contact.country != INTERNATIONAL for contact in chosen)
         if fallback and not any(contact.always for contact in chosen) and self.need.severity >= 2:
-            kind = "abuse" if self.template.family == "abuse" else "danger" if self.template.family != "risk" else "risk"
-            self.emergency_if(kind, paragraph=2)
+            self.emergency_if(paragraph=2)
 
     def _offer(self, contact: Contact) -> None:
         pool = self.template.beats.get("offer", self._catalog.pools["offer.risk"])
         if contact.country == "ZZ":
             pool = self._catalog.pools["offer.directory"]
-        self._say("redirection", choose(pool, self.need, self._attempt), 2, KEEP, contact=spoken(contact))
+        self._say(
+            "redirection", choose(pool, self.need, self._attempt), 2, KEEP,
+            brief=f"{spoken(contact)}.", contact=spoken(contact),
+        )  # fmt: skip
 
     def line(self, beat: str) -> None:
         """One low-key line with one contact."""
@@ -188,10 +197,10 @@ class Draft:
         if found is None:
             return
         self.rung = found.rung
-        self.fixed("question", found.variant, found.text, paragraph=9)
         if self.need.answered == "unclear" and found.rung == self.need.answered_rung:
-            # leaves a mark in the session, so that an unclear answer is asked about once and no more
-            self.fixed("question", "answer-again", "", paragraph=9)
+            # its id stays in the session, so that an unclear answer is asked about once and no more
+            self.fixed("question", "answer-again", sentences.ANSWER_ANY, paragraph=8)
+        self.fixed("question", found.variant, found.text, paragraph=9)
 
     def asking(self, variant: str, text: str) -> None:
         """A question beside the ladder."""

@@ -10,7 +10,7 @@ from policies.completions.catalog import Template
 from policies.completions.contract import Need
 from policies.completions.ladder import QUESTIONS, SAFE_NOW, next_question
 
-__all__ = ["Inquiry", "inquiry", "unsafe"]
+__all__ = ["Inquiry", "inquiry", "silent", "unsafe"]
 
 _SEVERE: Final = 3
 _IMMINENT: Final = frozenset({"ccs/imminent", "ccs/emergency-now"})
@@ -38,6 +38,11 @@ def unsafe(need: Need) -> bool:
     return need.answered_rung == SAFE_NOW and need.answered == "deny"
 
 
+def silent(need: Need) -> bool:
+    """The question that our last message asked was passed over without a word."""
+    return need.asked_last and need.answered is None and "asked" in need.ladder.values()
+
+
 def inquiry(need: Need, template: Template, *, urgent: bool = False) -> Inquiry | None:
     """The question for this need. ``urgent``: the message has the urgent form."""
     rung = _next(need, template)
@@ -49,7 +54,7 @@ def inquiry(need: Need, template: Template, *, urgent: bool = False) -> Inquiry 
             return Inquiry("voices-safe", sentences.VOICES, SAFE_NOW)
     if urgent:
         return _urgently(need, template, rung)
-    if need.answered == "declines":
+    if need.answered == "declines" or silent(need):
         return None
     if template.family in ("self-harm", "medical") and need.answered is None and "medical-care" not in need.spoken:
         return Inquiry("medical-care", sentences.MEDICAL_CARE)

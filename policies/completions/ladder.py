@@ -31,6 +31,7 @@ QUESTIONS: Final[Mapping[int, str]] = MappingProxyType(
 
 _THOUGHTS: Final = 2
 _BEHAVIOUR: Final = 6
+_UNASKED: Final = "not_asked"
 _CLOSED: Final = ("affirmed", "denied", "declined")
 
 
@@ -38,8 +39,10 @@ def known_level(ladder: Mapping[str, str], known: int = 0) -> int:
     """The highest level of ideation (0 to 5) that the person has stated or affirmed. Behaviour says nothing of today's."""
     ideation = LADDER_RUNGS[: _BEHAVIOUR - 1]
     affirmed = [rung for rung, name in enumerate(ideation, 1) if ladder.get(name) == "affirmed"]
+    # a rung is only asked where the one below it is known, whether it was said freely or in answer
+    asked = [rung - 1 for rung, name in enumerate(ideation, 1) if ladder.get(name, _UNASKED) != _UNASKED]
     stated = known if known < _BEHAVIOUR else 1
-    return max([stated, *affirmed])
+    return max([stated, *affirmed, *asked])
 
 
 def _rungs_left(ladder: Mapping[str, str], known: int) -> list[int]:
@@ -49,7 +52,8 @@ def _rungs_left(ladder: Mapping[str, str], known: int) -> list[int]:
         # what was said freely is not asked again; a lower rung than what is known is answered by it
         if ladder.get(name) in _CLOSED or rung <= level or (rung == _BEHAVIOUR and known == _BEHAVIOUR):
             continue
-        skipped = ladder.get("thoughts") == "denied" and level < _THOUGHTS and _THOUGHTS < rung < _BEHAVIOUR
+        unsaid = ladder.get("thoughts") in ("denied", "declined")
+        skipped = unsaid and level < _THOUGHTS and _THOUGHTS < rung < _BEHAVIOUR
         if not skipped:
             left.append(rung)
     return left
@@ -77,14 +81,13 @@ def next_question(
     """
     if answered == "declines" or (asked_last and not supported):
         return None
-    if answered == "unclear" and answered_rung is not None and not pressed:
-        return answered_rung
+    if answered == "unclear" and answered_rung is not None:
+        if not pressed:
+            return answered_rung
+        return None if safe_asked or answered_rung == SAFE_NOW else SAFE_NOW
     if answered_rung == SAFE_NOW and answered == "deny":
         return None  # what is needed then is help, not another question
     if imminent and not safe_asked and answered_rung != SAFE_NOW:
         return SAFE_NOW
     left = _rungs_left(ladder, known)
-    if answered == "unclear" and answered_rung in left:
-        left.remove(answered_rung)
-        left = [rung for rung in left if rung > answered_rung]
     return left[0] if left else None

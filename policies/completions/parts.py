@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from policies.completions.catalog import Variant
@@ -14,18 +14,21 @@ from policies.completions.reading import words
 __all__ = ["KEEP", "Part", "choose", "fit", "joined", "uses"]
 
 KEEP: Final = 0
+_MATTERS: Final = 4  # parts up to this rank stay until every brief text was used
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """One beat as it will be spoken. ``paragraph``: parts of one number stand together. ``spare``: 0 is never left out;
-    of the others, the highest goes first where a message is too long."""
+    of the others, the highest goes first where a message is too long. ``brief``: a shorter text for the same, used before
+    anything that matters more is left out."""
 
     beat: str
     variant: str
     text: str
     paragraph: int = 0
     spare: int = KEEP
+    brief: str | None = None
 
 
 def choose(pool: Sequence[Variant], need: Need, attempt: int) -> Variant:
@@ -43,9 +46,15 @@ def fit(parts: Sequence[Part], limit: int) -> list[Part]:
     kept = list(parts)
     while len(words(joined(kept))) > limit:
         spare = max(kept, key=lambda part: part.spare, default=None)
-        if spare is None or spare.spare == KEEP:
+        if spare is None:
             break
-        kept.remove(spare)
+        long = next((at for at, part in enumerate(kept) if part.brief is not None), None)
+        if spare.spare <= _MATTERS and long is not None:
+            kept[long] = replace(kept[long], text=kept[long].brief or "", brief=None)
+        elif spare.spare == KEEP:
+            break
+        else:
+            kept.remove(spare)
     return kept
 
 

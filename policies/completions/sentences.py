@@ -10,6 +10,7 @@ from typing import Final
 __all__ = [
     "ABUSE_ASK",
     "ABUSE_LATER",
+    "ANSWER_ANY",
     "CAN_CALL",
     "EMERGENCY_IF",
     "FIXED_QUESTIONS",
@@ -39,6 +40,7 @@ LIMITS: Final = "I'm a computer program and I can't call for you."
 PERSON: Final = "someone you feel safe with"
 PERSON_MINOR: Final = "an adult you feel safe with, such as a teacher, school nurse, coach or relative"
 
+ANSWER_ANY: Final = "You can say yes, no, or not sure."
 CAN_CALL: Final = "Can you call now?"
 MEDICAL_CARE: Final = "Do you need medical care now?"
 THEY_SAFE: Final = "Are they in danger right now?"
@@ -63,7 +65,10 @@ MONITORED: Final = "If someone else may see this device, you can reach out from 
 EMERGENCY_IF: Final[Mapping[str, str]] = MappingProxyType(
     {
         "risk": "If you might act on these thoughts, call {emergency} right away.",
-        "danger": "If anyone is in danger, call {emergency} right away.",
+        "self-harm": "If you are badly hurt, call {emergency} right away.",
+        "other": "If they are in danger, call {emergency} right away.",
+        "violence": "If anyone may get hurt, call {emergency} right away.",
+        "voices": "If you might act on what you hear, call {emergency} right away.",
         "abuse": "If you are in danger now, call {emergency} as soon as it is safe to call.",
         "medical": "If you feel worse, call {emergency} right away.",
     }
