@@ -10,6 +10,15 @@ from detectors.errors import DetectorError
 from detectors.scorer.process import run
 
 
+class _Brief(logging.Formatter):
+    """Of an exception only the type: its message may quote a text."""
+
+    def formatException(self, ei: object) -> str:
+        """See :class:`logging.Formatter`."""
+        kind = ei[0] if isinstance(ei, tuple) else None
+        return kind.__name__ if isinstance(kind, type) else "exception"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs the scorer; 2 where it cannot start."""
     parser = argparse.ArgumentParser(prog="python -m detectors.scorer", description="Scores texts over a Unix socket.")
@@ -18,7 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--parent-pid", type=int, default=None, help="end when this process is no longer the parent")
     parser.add_argument("--drain-seconds", type=float, default=5.0, help="for what was asked before the end")
     given = parser.parse_args(arguments)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Brief("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         run(given.socket, device=given.device, parent_death=given.parent_pid, drain_seconds=given.drain_seconds)
     except DetectorError as error:

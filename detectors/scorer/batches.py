@@ -268,5 +268,5 @@ def _answer(tiered: Tiered) -> Answer:
     try:
         return Answer(Outcome.SCORED, tiered.settled, encode_scores(tiered.scores))
     except Exception as error:
-        _log.error("scores could not be written (%s)", type(error).__name__)
+        _log.error("scores could not be written: %s", type(error))
         return Answer(Outcome.FAILED)

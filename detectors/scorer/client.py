@@ -294,12 +294,14 @@ class ScorerClient:
             trouble = str(error) if isinstance(error, WireError) else f"{type(error).__name__} at the scorer's socket"
             if trouble != self._trouble:
                 self._trouble = trouble
-                _log.warning("the scorer cannot be reached: %s", trouble)
+                _log.warning("the scorer cannot be reached: %s", error)
             return None
         if (link.welcome.model, link.welcome.revision) != (self._model, self._revision):
             self._model, self._revision = link.welcome.model, link.welcome.revision
             self._memo.clear()
-        self._trouble = None
+        if self._trouble is not None:
+            self._trouble = None
+            _log.info("the scorer is reached again", extra={"model": self._model})
         return link
 
     async def _watch(self, link: Link) -> None:

@@ -99,7 +99,7 @@ class FallbackScorer:
             return self._fallback.score_one(item)
         except Exception as error:
             # Missing is not zero: what the policy makes of it is the policy's matter. Only the type is told.
-            _log.error("the lexicon failed on an item (%s)", type(error).__name__)
+            _log.error("the lexicon failed on an item: %s", type(error))
             self._tell("lexicon")
             return Scores.missing(item.side)
 

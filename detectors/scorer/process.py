@@ -134,7 +134,7 @@ async def serve(
         for number in (signal.SIGTERM, signal.SIGINT):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread: only ``stop`` ends it
                 loop.add_signal_handler(number, stop.set)
-        _log.info("the scorer serves with %s", tiers[0].name)
+        _log.info("the scorer serves with %d tiers", len(tiers), extra={"model": tiers[0].name})
         while not stop.is_set() and not orphaned:
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if parent is None else _PARENT_SECONDS):

@@ -144,11 +144,11 @@ class Stack:
             answers = tier.score(batch)
             if len(answers) != len(batch) or any(a.side is not item.side for a, item in zip(answers, batch, strict=True)):
                 self.failures[tier.name] += 1
-                _log.error("tier %s answered another number or side than it was asked", tier.name)
+                _log.error("a tier answered another number or side than it was asked", extra={"detector": tier.name})
                 return None
         except Exception as error:
             # Only the type is told: a message may quote the text.
             self.failures[tier.name] += 1
-            _log.error("tier %s failed on a batch of %d (%s)", tier.name, len(batch), type(error).__name__)
+            _log.error("a tier failed on a batch of %d: %s", len(batch), type(error), extra={"detector": tier.name})
             return None
         return list(answers)

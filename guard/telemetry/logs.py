@@ -9,6 +9,7 @@ What a person wrote must not get into a log by any way, also not by a mistake of
 - Of ``extra``, only the names in :data:`FIELDS` are taken, each only in its own form, and only from our own code.
 - An exception is its type and the places in code that it went through. Its message is shown only for our own errors whose
   messages are declared free of text.
+- One place in the code is heard at most twenty times in ten seconds; its next line says how many were left out.
 - What would be printed past the log (an uncaught exception in any thread, a failing handler) goes through it.
 """
 
@@ -20,6 +21,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
@@ -44,6 +46,9 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_.:@/+-]{0,79}", re.ASCII)
 _FRAMES: Final = 12
 _CHAIN: Final = 4
 _LONGEST: Final = 2000  # characters of a message
+_STORM_SECONDS: Final = 10.0
+_STORM_LINES: Final = 20
+_STORM_PLACES: Final = 1000
 
 
 def _number(value: object) -> object:
@@ -135,14 +140,20 @@ class _Handler(logging.Handler):
         self._stream = stream
         self._line = line
         self._as_text = as_text
+        self._storm = _Storm()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """A library below WARNING is not heard, whatever level it gave itself."""
         return record.levelno >= logging.WARNING or _is_ours(record.name)
 
     def emit(self, record: logging.LogRecord) -> None:
+        suppressed = self._storm.admits((record.pathname, record.lineno), time.monotonic())
+        if suppressed is None:
+            return
         try:
             fields = self._line.of(record)
+            if suppressed:
+                fields["suppressed"] = suppressed
             raw = _as_text(fields) if self._as_text else orjson.dumps(fields).decode()
         except Exception as error:
             raw = orjson.dumps(
@@ -156,6 +167,28 @@ class _Handler(logging.Handler):
 
     def handleError(self, record: logging.LogRecord) -> None:
         """The library would print the message and its arguments here."""
+
+
+class _Storm:
+    """Lets one place in the code say its line so often in a while and no more: an outage must not fill a disk."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[str, int], list[float]] = {}  # since when, how often, how often in vain
+
+    def admits(self, place: tuple[str, int], now: float) -> int | None:
+        """How many lines of this place were left out before this one; ``None`` where this one is left out, too."""
+        seen = self._places.get(place)
+        if seen is None or now - seen[0] >= _STORM_SECONDS:
+            left_out = 0 if seen is None else int(seen[2])
+            if seen is None and len(self._places) >= _STORM_PLACES:
+                self._places.clear()
+            self._places[place] = [now, 1, 0]
+            return left_out
+        seen[1] += 1
+        if seen[1] <= _STORM_LINES:
+            return 0
+        seen[2] += 1
+        return None
 
 
 class _Line:

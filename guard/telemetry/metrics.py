@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, valu
 from guard.errors import StartFailed
 from guard.telemetry.exposition import VARIABLE, expose
 
-__all__ = ["CASE_STATES", "DETECTOR_REASONS", "SEVERITIES", "Metrics"]
+__all__ = ["CASE_STATES", "DETECTOR_REASONS", "SEVERITIES", "Metrics", "ScorerMeter"]
 
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@+{}/-]{0,79}|/[A-Za-z0-9_.{}/-]{0,79}", re.ASCII)
 _OTHER: Final = "other"
@@ -196,6 +196,10 @@ class Metrics:
         """All metrics in Prometheus's text format, of every process where several run, and the content type."""
         return expose(self._registry, self._directory)
 
+    def scorer(self) -> ScorerMeter:
+        """What the scorer's client counts with: its calls are the stage ``score``."""
+        return ScorerMeter(self)
+
     def _counter(self, name: str, meaning: str, labels: str) -> _Family[Counter]:
         return _Family(Counter(name, meaning, labels.split(), registry=self._registry), len(labels.split()))
 
@@ -208,3 +212,20 @@ class Metrics:
     ) -> _Family[Gauge]:
         gauge = Gauge(name, meaning, labels.split(), multiprocess_mode=mode, registry=self._registry)
         return _Family(gauge, len(labels.split()))
+
+
+class ScorerMeter:
+    """The scorer's client's counts (:class:`detectors.scorer.client.Meter`) among the metrics of the process."""
+
+    __slots__ = ("_metrics",)
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def answered(self, seconds: float, items: int, memoised: int) -> None:
+        """A call was answered."""
+        self._metrics.stage("score", seconds)
+
+    def failed(self, reason: str) -> None:
+        """A call was not answered."""
+        self._metrics.detector_failure("scorer", reason)

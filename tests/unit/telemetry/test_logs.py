@@ -282,11 +282,10 @@ WAYS: list[Callable[[str], None]] = [
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__.strip("_"))
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_no_way_leads_a_text_into_a_log(stream: io.StringIO, way: Callable[[str], None], form: str) -> None:
-    configure("gateway", form=form, stream=stream)
-
     @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
     @given(st.text(st.characters(codec="utf-8"), min_size=3, max_size=40))
     def never(text: str) -> None:
+        configure("gateway", form=form, stream=stream)
         stream.seek(0)
         stream.truncate()
         planted = f"zq{text}qz"
@@ -331,3 +330,25 @@ def test_no_library_talks_at_info(stream: io.StringIO, name: str) -> None:
     configure("gateway", form="json", stream=stream)
     logging.getLogger(name).info("GET %s", PLANTED)
     assert stream.getvalue() == ""
+
+
+def test_a_storm_of_one_line_is_cut_short_and_the_next_line_says_so(
+    stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("guard.telemetry.logs.time.monotonic", lambda: now)
+    configure("gateway", form="json", stream=stream)
+
+    def storm() -> None:
+        OURS.error("away")
+
+    for _ in range(500):
+        storm()
+    OURS.error("something else")
+    assert len(lines(stream)) == 21
+    assert last(stream)["event"] == "something else"
+    now += 10
+    storm()
+    assert last(stream)["suppressed"] == 480
+    storm()
+    assert "suppressed" not in last(stream)

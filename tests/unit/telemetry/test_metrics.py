@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from detectors.scorer.client import Meter
 from guard.errors import StartFailed
 from guard.telemetry.metrics import CASE_STATES, DETECTOR_REASONS, Metrics
 
@@ -119,3 +120,12 @@ def test_a_variable_that_came_too_late_is_an_error_not_a_silence(monkeypatch: py
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/nowhere")
     with pytest.raises(StartFailed, match="before the process starts"):
         Metrics()
+
+
+def test_the_scorers_client_counts_here(metrics: Metrics) -> None:
+    meter: Meter = metrics.scorer()
+    meter.answered(0.01, 3, 1)
+    meter.failed("overloaded")
+    got = read(metrics.render()[0])
+    assert got["handrail_stage_seconds_count", (("stage", "score"),)] == 1
+    assert got["handrail_detector_failures_total", (("detector", "scorer"), ("reason", "overloaded"))] == 1
