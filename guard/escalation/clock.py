@@ -1,0 +1,119 @@
+"""The worker's clock: relays as soon as something is to be told, hands out what is due, and leads the periodic jobs.
+
+Every worker relays (the rows are locked, each goes once); one of them leads: the one that holds a session lock in the
+database, which ends with its process. A job that two leaders sent would be repeated, not wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
+
+import psycopg
+
+from guard.escalation.outbox import BATCH, Outbox
+from guard.escalation.store import Store
+from guard.escalation.tasks import Job
+
+__all__ = ["Clock"]
+
+_log = logging.getLogger(__name__)
+
+_LEADER: Final = 0x68726C64
+_BEAT_SECONDS: Final = 5.0
+_LONGEST_PAUSE: Final = 5.0
+
+
+class Clock(threading.Thread):
+    """Runs until :meth:`stop`. ``send`` sends a periodic job to the broker. ``poll_seconds``: how long a message may wait
+    whose notification was lost, and how exact a retry is."""
+
+    def __init__(
+        self,
+        store: Store,
+        outbox: Outbox,
+        send: Callable[[str], object],
+        jobs: Sequence[Job],
+        *,
+        poll_seconds: float = 1.0,
+    ) -> None:
+        super().__init__(name="clock", daemon=True)
+        self._store = store
+        self._outbox = outbox
+        self._send = send
+        self._jobs = jobs
+        self._poll = poll_seconds
+        self._stopping = threading.Event()
+        self.leads = False
+
+    def stop(self, seconds: float = 2.0) -> None:
+        """Ends it and waits for it."""
+        self._stopping.set()
+        if self.is_alive():
+            self.join(seconds)
+
+    def run(self) -> None:
+        """Goes on through every outage of the database and the broker."""
+        pause = 0.1
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                self._session()
+            except psycopg.Error as error:
+                _log.warning("the clock lost the database (%s); it goes on when it is back", type(error).__name__)
+            except Exception as error:
+                # A clock that ends silently would tell nobody anything any more. The message may hold values: only its type.
+                _log.error("the clock met %s; it goes on", type(error).__name__)
+            self.leads = False
+            self._store.close()
+            pause = 0.1 if time.monotonic() - began > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
+            self._stopping.wait(pause)
+        self._store.close()
+
+    def _session(self) -> None:
+        # Its own connection: the lock and the notifications belong to it, and nothing else runs on it.
+        with psycopg.connect(self._store.conninfo, autocommit=True) as listener:
+            listener.execute("listen handrail_outbox")
+            sent: dict[str, float] = {}
+            beaten = 0.0
+            while not self._stopping.is_set():
+                self._outbox.relay()
+                self._hand_out()
+                now = time.monotonic()
+                if now - beaten >= _BEAT_SECONDS:
+                    self._store.run("heartbeat", {"process": "worker", "host": socket.gethostname(), "pid": os.getpid()})
+                    beaten = now
+                if self._lead(listener):
+                    self._send_jobs(sent, now)
+                with suppress(StopIteration):
+                    next(listener.notifies(timeout=self._poll, stop_after=1))
+
+    def _hand_out(self) -> None:
+        try:
+            while self._outbox.dispatch() >= BATCH and not self._stopping.is_set():
+                pass
+        except psycopg.Error:
+            raise
+        except Exception as error:  # whatever the broker's client raises: the leases run out, it is tried again
+            _log.warning("the broker took nothing (%s); tried again when the leases end", type(error).__name__)
+
+    def _lead(self, listener: psycopg.Connection) -> bool:
+        if not self.leads:
+            row = listener.execute("select pg_try_advisory_lock(%s)", [_LEADER]).fetchone()
+            self.leads = bool(row and row[0])
+        return self.leads
+
+    def _send_jobs(self, sent: dict[str, float], now: float) -> None:
+        for job in self._jobs:
+            if now - sent.get(job.name, -job.seconds) >= job.seconds:
+                sent[job.name] = now
+                try:
+                    self._send(job.name)
+                except Exception as error:  # whatever the broker's client raises
+                    _log.warning("the job %s could not be sent (%s)", job.name, type(error).__name__)

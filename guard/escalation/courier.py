@@ -1,0 +1,184 @@
+"""Attempts: claims deliveries of one channel, sends them side by side, and writes down what came of each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+
+from guard.errors import HandrailError
+from guard.escalation import alerts, signing
+from guard.escalation.alerts import Alert
+from guard.escalation.outbox import SHARE, Due
+from guard.escalation.schedule import STANDARD, Answer, Schedule, Settlement, Verdict, settle
+from guard.escalation.store import Store
+from guard.escalation.webhook import Limits, Sender
+from guard.records.ids import new_id
+
+__all__ = ["Courier", "Unseal"]
+
+Unseal = Callable[[UUID, bytes], str]
+"""Opens a channel's secret of a tenant. Raises a :class:`~guard.errors.HandrailError` where it does not open."""
+
+_log = logging.getLogger(__name__)
+
+_MARGIN_SECONDS: Final = 2.0  # an attempt's lease outlasts the attempt by this
+_BUSY_SECONDS: Final = 1.0
+_DRAIN_SECONDS: Final = 5.0  # then the slot is given back, so that no channel keeps it
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    outbox_id: UUID
+    number: int
+    content: bytes
+    severity: int
+    url: str
+    secret: bytes
+
+
+class Courier:
+    """Delivers. One batch of a channel and lane (urgent or not) runs at a time in the whole installation: a session lock in
+    the database holds it, and ends with the process that held it."""
+
+    def __init__(
+        self,
+        store: Store,
+        unseal: Unseal,
+        *,
+        allow_private: bool = False,
+        schedule: Schedule = STANDARD,
+        limits: Limits | None = None,
+    ) -> None:
+        self._store = store
+        self._unseal = unseal
+        self._allow_private = allow_private
+        self._schedule = schedule
+        self._limits = limits or Limits()
+        self._lease = self._limits.total_seconds + _MARGIN_SECONDS
+
+    def deliver(self, tenant_id: UUID, channel_id: UUID, due: Sequence[Due], *, urgent: bool) -> int:
+        """Makes one attempt at each of ``due`` that is still due; returns how many were delivered.
+
+        Safe to repeat: what was claimed before is not claimed again. Raises ``psycopg.OperationalError`` where the database
+        went away; then what was not written down is tried again when its lease ends, under the same ``webhook-id``.
+        """
+        lock = f"handrail.channel/{tenant_id}/{channel_id}/{urgent}"
+        connection = self._store.connection()
+        taken = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0)) as taken", [lock]).fetchone()
+        if taken is None or not taken["taken"]:
+            self._store.run("release", {**_named(tenant_id, channel_id, due), "wait": _BUSY_SECONDS})
+            return 0
+        try:
+            attempts = self._claim(tenant_id, channel_id, due)
+            return asyncio.run(self._send_all(tenant_id, channel_id, attempts, urgent)) if attempts else 0
+        finally:
+            with suppress(psycopg.Error):  # a lost connection has let go of the lock already
+                connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [lock])
+
+    def _claim(self, tenant_id: UUID, channel_id: UUID, due: Sequence[Due]) -> list[_Attempt]:
+        rows = self._store.rows("claim", {**_named(tenant_id, channel_id, due), "lease": self._lease})
+        return _attempts(rows)
+
+    def _claim_more(self, tenant_id: UUID, channel_id: UUID, urgent: bool) -> list[_Attempt]:
+        values = {"tenant_id": tenant_id, "channel_id": channel_id, "urgent": urgent, "lease": self._lease, "batch": SHARE}
+        return _attempts(self._store.rows("claim_more", values))
+
+    async def _send_all(self, tenant_id: UUID, channel_id: UUID, attempts: list[_Attempt], urgent: bool) -> int:
+        """Sends ``attempts``, and while the receiver takes everything quickly, what else is due for this channel."""
+        delivered = 0
+        until = time.monotonic() + _DRAIN_SECONDS
+        async with Sender(allow_private=self._allow_private, limits=self._limits) as sender:
+            while attempts:
+                tasks = [self._send(sender, tenant_id, channel_id, attempt) for attempt in attempts]
+                done = sum(await asyncio.gather(*tasks))
+                delivered += done
+                if done < len(attempts) or time.monotonic() > until:
+                    break
+                attempts = self._claim_more(tenant_id, channel_id, urgent)
+        return delivered
+
+    async def _send(self, sender: Sender, tenant_id: UUID, channel_id: UUID, attempt: _Attempt) -> bool:
+        try:
+            key = signing.secret_key(self._unseal(tenant_id, attempt.secret))
+        except HandrailError:
+            answer = Answer(error="secret_unusable")
+        else:
+            message_id = signing.webhook_id(attempt.outbox_id, channel_id)
+            signed = signing.headers(message_id, datetime.now(UTC), attempt.content, key)
+            answer = await sender.send(attempt.url, attempt.content, signed)
+        jitter = random.random()  # noqa: S311  (spreads load; protects nothing)
+        outcome = settle(answer, attempt.number, self._schedule, jitter)
+        # The statement takes a millisecond or two; the other attempts of this batch can wait that long.
+        self._write(tenant_id, channel_id, attempt, answer, outcome)
+        return outcome.verdict is Verdict.DELIVERED
+
+    def _write(self, tenant_id: UUID, channel_id: UUID, attempt: _Attempt, answer: Answer, outcome: Settlement) -> None:
+        ids = {"tenant_id": tenant_id, "outbox_id": attempt.outbox_id, "channel_id": channel_id}
+        with self._store.transaction():
+            self._store.run(
+                "settle",
+                {
+                    **ids,
+                    "attempt": attempt.number,
+                    "state": outcome.verdict.value,
+                    "status": answer.status,
+                    "error": outcome.error,
+                    "wait": outcome.wait or 0.0,
+                },
+            )
+            if outcome.verdict is Verdict.DELIVERED:
+                key = f"notified:{signing.webhook_id(attempt.outbox_id, channel_id)}"
+                self._store.run("notified", {**ids, "event_id": new_id(), "key": key})
+            if outcome.disable:
+                self._store.run("disable_channel", {"tenant_id": tenant_id, "channel_id": channel_id})
+            for kind in _alerts(answer, outcome):
+                alerts.raise_alert(self._store, kind, tenant_id)
+        if outcome.verdict is not Verdict.DELIVERED:
+            _log.warning(
+                "delivery of %s to channel %s: attempt %d met %s, now %s",
+                attempt.outbox_id, channel_id, attempt.number, outcome.error, outcome.verdict,
+            )  # fmt: skip
+
+
+def _attempts(rows: Sequence[Mapping[str, Any]]) -> list[_Attempt]:
+    found = []
+    for row in rows:
+        payload: dict[str, Any] = row["payload"] if isinstance(row["payload"], dict) else {}
+        if row["synthetic"]:
+            payload = {**payload, "synthetic": True}
+        severity = payload.get("severity", 0)
+        content = signing.body(row["topic"], row["created_at"], payload)
+        rank = severity if isinstance(severity, int) else 0
+        found.append(_Attempt(row["outbox_id"], row["attempts"], content, rank, row["url"], bytes(row["secret"])))
+    return sorted(found, key=lambda attempt: -attempt.severity)
+
+
+def _named(tenant_id: UUID, channel_id: UUID, due: Sequence[Due]) -> dict[str, Any]:
+    return {
+        "tenant_id": tenant_id,
+        "channel_id": channel_id,
+        "outbox_ids": [item.outbox_id for item in due],
+        "attempts": [item.attempts for item in due],
+    }
+
+
+def _alerts(answer: Answer, outcome: Settlement) -> list[Alert]:
+    kinds = []
+    if outcome.disable:
+        kinds.append(Alert.CHANNEL_DISABLED)
+    if outcome.verdict is Verdict.DEAD:
+        kinds.append(Alert.DELIVERY_DEAD)
+    # At the first attempt: no schedule heals a wrong address or secret.
+    if answer.error is not None and answer.error.startswith(("address_", "secret_")):
+        kinds.append(Alert.DELIVERY_REFUSED)
+    return kinds

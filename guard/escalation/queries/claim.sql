@@ -1,0 +1,13 @@
+-- Claims the named deliveries for one attempt each. ``attempts`` is a fence: a message that was delivered twice, or that
+-- came late, names an attempt that is over and claims nothing. The attempt is counted before anything is sent.
+with named as (
+    select * from unnest(%(outbox_ids)s::uuid[], %(attempts)s::integer[]) as n (outbox_id, attempts)
+)
+update deliveries d
+set attempts = d.attempts + 1, next_at = now() + make_interval(secs => %(lease)s)
+from named n, outbox o, channels c
+where d.tenant_id = %(tenant_id)s and d.channel_id = %(channel_id)s and d.outbox_id = n.outbox_id
+    and d.state = 'pending' and d.attempts = n.attempts
+    and o.tenant_id = d.tenant_id and o.id = d.outbox_id
+    and c.tenant_id = d.tenant_id and c.id = d.channel_id and c.enabled
+returning d.outbox_id, d.attempts, o.topic, o.payload, o.created_at, o.synthetic, c.url, c.secret

@@ -1,0 +1,22 @@
+-- Claims what else is due for a channel, for one attempt each, the most severe first. Like claim.sql, by time instead of by
+-- name: what a broker's message names is leased, so it is not due and not claimed here.
+with due as (
+    select d.outbox_id, o.topic, o.payload, o.created_at, o.synthetic, c.url, c.secret
+    from deliveries d
+    join outbox o on o.tenant_id = d.tenant_id and o.id = d.outbox_id
+    join channels c on c.tenant_id = d.tenant_id and c.id = d.channel_id
+    cross join lateral (
+        select case when jsonb_typeof(o.payload -> 'severity') = 'number' then (o.payload ->> 'severity')::numeric else 0 end
+            as severity
+    ) s
+    where d.tenant_id = %(tenant_id)s and d.channel_id = %(channel_id)s
+        and d.state = 'pending' and d.next_at <= now() and c.enabled and (s.severity >= 3) = %(urgent)s
+    order by s.severity desc, d.next_at
+    limit %(batch)s
+    for update of d skip locked
+)
+update deliveries d
+set attempts = d.attempts + 1, next_at = now() + make_interval(secs => %(lease)s)
+from due
+where d.tenant_id = %(tenant_id)s and d.channel_id = %(channel_id)s and d.outbox_id = due.outbox_id
+returning d.outbox_id, d.attempts, due.topic, due.payload, due.created_at, due.synthetic, due.url, due.secret

@@ -1,0 +1,1 @@
+select tenant_id from operational_alerts where kind = %(kind)s and closed_at is null

@@ -1,0 +1,127 @@
+"""What the worker does, as Celery tasks. Arguments are ids and counts; every task may be repeated at any time."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from celery import Celery  # type: ignore[import-untyped]
+from prometheus_client import Gauge
+
+from guard.escalation import alerts
+from guard.escalation.alerts import Alert
+from guard.escalation.app import ROUTINE, URGENT
+from guard.escalation.courier import Courier
+from guard.escalation.outbox import Batch, Due, Outbox
+from guard.escalation.store import Store
+
+__all__ = ["JOBS", "CaseGauges", "Desk", "Job", "enqueue", "register"]
+
+DELIVER: Final = "handrail.deliver"
+RELAY: Final = "handrail.relay"
+
+_STATES: Final = ("open", "notified", "acknowledged", "handed_off")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A task that the leading worker sends every ``seconds``."""
+
+    name: str
+    seconds: float
+
+
+JOBS: Final = (
+    Job("handrail.heartbeat", 5.0),
+    Job("handrail.watch_cases", 15.0),
+    Job("handrail.nudge_journal", 30.0),
+    Job("handrail.ensure_partitions", 3600.0),
+)
+
+
+class CaseGauges:
+    """How many cases stand where. One process at a time counts for all, so the most recent value is the value."""
+
+    def __init__(self) -> None:
+        self._cases = Gauge(
+            "handrail_cases", "Cases that are not closed", ["severity", "state"], multiprocess_mode="mostrecent"
+        )
+        self._overdue = Gauge(
+            "handrail_cases_overdue", "Cases whose promise is broken", ["severity"], multiprocess_mode="mostrecent"
+        )
+
+    def show(self, counts: dict[tuple[int, str], tuple[int, int]]) -> None:
+        """``counts``: cases and overdue cases by severity and state. What is absent is zero."""
+        for severity in range(5):
+            late = 0
+            for state in _STATES:
+                cases, overdue = counts.get((severity, state), (0, 0))
+                self._cases.labels(str(severity), state).set(cases)
+                late += overdue
+            self._overdue.labels(str(severity)).set(late)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the tasks work with. ``nudge_journal``: asks for a replay of entries that waited for the database."""
+
+    store: Store
+    outbox: Outbox
+    courier: Courier
+    gauges: CaseGauges
+    nudge_journal: Callable[[], object] | None = None
+
+
+def enqueue(app: Celery, batch: Batch) -> None:
+    """Sends a batch to the broker. Raises where the broker is away."""
+    app.send_task(
+        DELIVER,
+        args=[
+            str(batch.tenant_id),
+            str(batch.channel_id),
+            batch.urgent,
+            [[str(d.outbox_id), d.attempts] for d in batch.due],
+        ],
+        queue=URGENT if batch.urgent else ROUTINE,
+        argsrepr="()",
+        ignore_result=True,
+    )
+
+
+def register(app: Celery, desk: Desk) -> None:
+    """Gives ``app`` its tasks."""
+
+    @app.task(name=DELIVER)  # type: ignore[untyped-decorator]
+    def deliver(tenant_id: str, channel_id: str, urgent: bool, due: list[list[Any]]) -> None:
+        named = [Due(UUID(outbox_id), int(attempts)) for outbox_id, attempts in due]
+        desk.courier.deliver(UUID(tenant_id), UUID(channel_id), named, urgent=bool(urgent))
+
+    @app.task(name=RELAY)  # type: ignore[untyped-decorator]
+    def relay() -> None:
+        desk.outbox.relay()
+        desk.outbox.dispatch()
+
+    @app.task(name="handrail.heartbeat")  # type: ignore[untyped-decorator]
+    def heartbeat() -> None:
+        # The row says that messages go from the broker through a pool process of the worker with this id.
+        desk.store.run("heartbeat", {"process": "worker.tasks", "host": socket.gethostname(), "pid": os.getppid()})
+
+    @app.task(name="handrail.watch_cases")  # type: ignore[untyped-decorator]
+    def watch_cases() -> None:
+        rows = desk.store.rows("cases_now")
+        desk.gauges.show({(row["severity"], row["state"]): (row["cases"], row["overdue"]) for row in rows})
+        for kind, statement in ((Alert.CASE_OVERDUE, "overdue"), (Alert.DELIVERY_LATE, "late")):
+            alerts.match(desk.store, kind, [row["tenant_id"] for row in desk.store.rows(statement)])
+
+    @app.task(name="handrail.nudge_journal")  # type: ignore[untyped-decorator]
+    def nudge_journal() -> None:
+        if desk.nudge_journal is not None:
+            desk.nudge_journal()
+
+    @app.task(name="handrail.ensure_partitions")  # type: ignore[untyped-decorator]
+    def ensure_partitions() -> None:
+        desk.store.connection().execute("select ensure_partitions(now())")

@@ -1,0 +1,199 @@
+"""The worker process: `handrail worker`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+import billiard  # type: ignore[import-untyped]
+from celery import Celery, bootsteps, signals  # type: ignore[import-untyped]
+from celery.platforms import SecurityWarning  # type: ignore[import-untyped]
+
+from guard.errors import RecordsUnavailable
+from guard.escalation import broker, tasks
+from guard.escalation.app import QUEUES, broker_of, create_app, database_of
+from guard.escalation.clock import Clock
+from guard.escalation.courier import Courier, Unseal
+from guard.escalation.outbox import Outbox
+from guard.escalation.schedule import STANDARD, Schedule
+from guard.escalation.store import Store
+from guard.escalation.tasks import JOBS, CaseGauges, Desk
+from guard.escalation.webhook import Limits
+from guard.settings import Settings
+
+__all__ = ["build", "run"]
+
+_log = logging.getLogger(__name__)
+
+_PROCESSES: Final = 4
+_GRACE_SECONDS: Final = 6.0  # a stop within 8 s, with 2 s for everything after the running attempts
+_PARENT_SECONDS: Final = 0.5
+_START_SECONDS: Final = 30.0
+
+
+def build(
+    settings: Settings,
+    unseal: Unseal,
+    *,
+    schedule: Schedule = STANDARD,
+    limits: Limits | None = None,
+    nudge_journal: Callable[[], object] | None = None,
+) -> tuple[Celery, Desk]:
+    """The application with its tasks, and what they work with. Connects to nothing yet."""
+    app = create_app(settings)
+    store = Store(database_of(settings))
+    courier = Courier(store, unseal, allow_private=settings.allow_private_webhooks, schedule=schedule, limits=limits)
+    outbox = Outbox(store, lambda batch: tasks.enqueue(app, batch))
+    desk = Desk(store, outbox, courier, CaseGauges(), nudge_journal)
+    tasks.register(app, desk)
+    return app, desk
+
+
+def run(
+    settings: Settings,
+    *,
+    unseal: Unseal,
+    parent_death: int | None = None,
+    schedule: Schedule = STANDARD,
+    limits: Limits | None = None,
+    processes: int = _PROCESSES,
+    nudge_journal: Callable[[], object] | None = None,
+) -> int:
+    """Runs the worker in this process until SIGTERM or SIGINT; returns the exit status.
+
+    It ends within 8 seconds of the signal: attempts that still run then are made again by whoever comes next, under the same
+    ``webhook-id``. ``parent_death``: the process id of the supervisor; when that is no longer this process's parent the
+    worker ends at once. Raises :class:`~guard.errors.SettingsInvalid` or
+    :class:`~guard.escalation.errors.BrokerUnfit` where it cannot start, and
+    :class:`~guard.errors.RecordsUnavailable` where PostgreSQL does not answer for half a minute.
+    """
+    app, desk = build(settings, unseal, schedule=schedule, limits=limits, nudge_journal=nudge_journal)
+    _, conninfo = broker_of(settings)
+    if conninfo is not None:
+        _prepare(conninfo)
+    guard = _Guard(parent_death)
+    guard.start()
+    clock = Clock(desk.store, desk.outbox, lambda name: app.send_task(name, ignore_result=True), JOBS)
+    app.steps["worker"].add(_clock_step(clock))
+    for name in ("celery.worker.strategy", "celery.app.trace", "celery.worker.job"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # one line a task says nothing and names its arguments
+    # Celery warns of running as root because of pickled messages; here only JSON is accepted.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    worker = app.Worker(
+        hostname=f"handrail-{os.getpid()}@{socket.gethostname()}",
+        pool="prefork",
+        concurrency=processes,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+        loglevel="WARNING",
+    )
+    with _connected(guard):
+        worker.start()
+    return int(worker.exitcode or 0)
+
+
+def _prepare(conninfo: str) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            broker.prepare(conninfo, QUEUES)
+        except RecordsUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _clock_step(clock: Clock) -> type[bootsteps.StartStopStep]:
+    class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc]
+        """Starts the clock after the pool: the pool's processes are forked before there is a second thread."""
+
+        requires = ("celery.worker.components:Pool",)
+
+        def start(self, parent: Any) -> None:
+            clock.start()
+
+        def stop(self, parent: Any) -> None:
+            clock.stop()
+
+        def terminate(self, parent: Any) -> None:
+            clock.stop()
+
+    return ClockStep
+
+
+class _Guard(threading.Thread):
+    """Ends the worker when it was asked to stop and takes too long, or when its parent is gone."""
+
+    def __init__(self, parent: int | None) -> None:
+        super().__init__(name="guard", daemon=True)
+        self._parent = parent
+        self._stop_by: float | None = None
+
+    def stopping(self, **_: Any) -> None:
+        """The worker was asked to stop."""
+        if self._stop_by is None:
+            self._stop_by = time.monotonic() + _GRACE_SECONDS
+
+    def run(self) -> None:
+        """Looks twice a second."""
+        while True:
+            if self._parent is not None and os.getppid() != self._parent:
+                _end_at_once(1)
+            if self._stop_by is not None and time.monotonic() > self._stop_by:
+                _log.warning("some attempts still run; they are made again by the next worker")
+                _end_at_once(0)
+            time.sleep(_PARENT_SECONDS)
+
+
+def _end_at_once(status: int) -> None:
+    for child in billiard.active_children():
+        with suppress(ProcessLookupError, TypeError):
+            os.kill(child.pid, signal.SIGKILL)
+    os._exit(status)
+
+
+@contextmanager
+def _connected(guard: _Guard) -> Iterator[None]:
+    """Connects the guard and the pool's processes to Celery's signals for as long as the worker runs."""
+    pairs = (
+        (signals.worker_shutting_down, guard.stopping),
+        (signals.worker_process_init, _in_pool_process),
+        (signals.worker_ready, _ready),
+    )
+    for event, receiver in pairs:
+        event.connect(receiver, weak=False)
+    try:
+        yield
+    finally:
+        for event, receiver in pairs:
+            event.disconnect(receiver)
+
+
+def _ready(**_: Any) -> None:
+    # Celery would start itself anew from the command line on SIGHUP; the supervisor restarts what it wants restarted.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    _log.info("the worker is ready")
+
+
+def _in_pool_process(**_: Any) -> None:
+    """A pool process ends with the worker that forked it, however that one ends."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PARENT_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
