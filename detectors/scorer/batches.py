@@ -6,10 +6,11 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from detectors.contract import Item
 from detectors.scorer.memo import Memo
@@ -19,6 +20,9 @@ from detectors.scorer.wire import Answer, Outcome, decode_item, encode_scores
 __all__ = ["Asker", "Batches", "Bounds", "Counts"]
 
 _log = logging.getLogger(__name__)
+
+_ITEM_BYTES: Final = 200  # what an item costs beside its text, as if it were text
+_PACE_WEIGHT: Final = 0.2
 
 
 class Asker(Protocol):
@@ -89,6 +93,7 @@ class Batches:
         self._running: dict[bytes, _Job] = {}
         self._where: dict[tuple[Asker, int], _Job] = {}
         self._queued_bytes = 0
+        self._pace = 0.0  # seconds a byte, smoothed
         self._company = 1  # how many were last scored together, or could have been
         self._lingering: asyncio.TimerHandle | None = None
         self._draining = False
@@ -136,7 +141,7 @@ class Batches:
             return
         job = self._waiting.get(key) or self._running.get(key)
         if job is None:
-            if len(self._waiting) >= self._bounds.queued or self._queued_bytes + len(raw) > self._bounds.queued_bytes:
+            if self._is_full(len(raw)) or self._is_too_late(seconds):
                 self.counts.overloaded += 1
                 asker.answer(number, Answer(Outcome.OVERLOADED))
                 return
@@ -148,6 +153,18 @@ class Batches:
         self._where[asker, number] = job
         self._idle.clear()
         self._begin()
+
+    def _is_full(self, size: int) -> bool:
+        return len(self._waiting) >= self._bounds.queued or self._queued_bytes + size > self._bounds.queued_bytes
+
+    def _is_too_late(self, seconds: float) -> bool:
+        """Whether, at the pace of late, the queue will not come to a new item in time: then it is better said now.
+
+        Only a queue of several batches tells; a short one may be quicker than it looks.
+        """
+        if len(self._waiting) < 2 * self._bounds.batch:
+            return False
+        return (self._queued_bytes + _ITEM_BYTES * len(self._waiting)) * self._pace > seconds
 
     def cancel(self, asker: Asker, number: int) -> None:
         """Nobody waits for ``number`` any more. What was already begun is finished, for the memo."""
@@ -232,8 +249,10 @@ class Batches:
         if not self._waiting and not self._running:
             self._idle.set()
 
-    def _finished(self, batch: Sequence[_Job], answers: Sequence[Answer]) -> None:
+    def _finished(self, batch: Sequence[_Job], answers: Sequence[Answer], seconds: float) -> None:
         self._running = {}
+        pace = seconds / sum(job.size + _ITEM_BYTES for job in batch)
+        self._pace = pace if self._pace == 0 else self._pace + _PACE_WEIGHT * (pace - self._pace)
         # The next batch is on its way before this one's answers are written: the thread does not wait for the loop.
         self._company = max(len(batch), len(self._waiting))
         self._begin()
@@ -251,15 +270,12 @@ class Batches:
     def _work(self) -> None:
         """The thread of the tiers."""
         while (batch := self._orders.get()) is not None:
-            answers = self._answers(batch)
+            start = time.monotonic()
+            answers = [_answer(tiered) for tiered in self._stack.score([job.item for job in batch])]
             try:
-                self._loop.call_soon_threadsafe(self._finished, batch, answers)
+                self._loop.call_soon_threadsafe(self._finished, batch, answers, time.monotonic() - start)
             except RuntimeError:  # the loop is closed: nobody waits any more
                 return
-
-    def _answers(self, batch: Sequence[_Job]) -> list[Answer]:
-        tiered = self._stack.score([job.item for job in batch])
-        return [_answer(one) for one in tiered]
 
 
 def _answer(tiered: Tiered) -> Answer:

@@ -167,6 +167,11 @@ class ScorerClient:
             self._meter.answered(loop.time() - start, len(items), memoised)
         return results
 
+    def recall(self, items: Sequence[Item]) -> list[Scores | None]:
+        """What is remembered of each item; it needs no scorer."""
+        known = (self._memo.get(self._memo.key(encode_item(item), "")) for item in items)
+        return [None if raw is None else decode_scores(raw) for raw in known]
+
     async def health(self, *, deadline: float) -> dict[str, Any]:
         """The scorer's own report of itself. Raises :class:`~detectors.errors.ScorerUnavailable`."""
         loop = asyncio.get_running_loop()

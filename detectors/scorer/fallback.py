@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from detectors.contract import Item, Scorer
 from detectors.errors import ScorerUnavailable
 from detectors.signals import Scores
 
-__all__ = ["FallbackScorer", "ItemScorer", "lexicon"]
+__all__ = ["FallbackScorer", "ItemScorer", "Recalls", "lexicon"]
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +23,15 @@ class ItemScorer(Protocol):
 
     def score_one(self, item: Item) -> Scores:
         """The scores of one item."""
+        ...
+
+
+@runtime_checkable
+class Recalls(Protocol):
+    """A scorer that remembers."""
+
+    def recall(self, items: Sequence[Item]) -> list[Scores | None]:
+        """What is known of each item without asking anybody."""
         ...
 
 
@@ -74,17 +83,24 @@ class FallbackScorer:
         except ScorerUnavailable as error:
             self._degraded = True
             self._tell(error.reason)
-            return await self._here(items)
+            return await self._here(items, self._remembered(items))
         if self._degraded:
             self._degraded = False
             if self._on_recovery is not None:
                 self._on_recovery()
         return scores
 
-    async def _here(self, items: Sequence[Item]) -> list[Scores]:
+    def _remembered(self, items: Sequence[Item]) -> list[Scores | None]:
+        """What the primary scored before stands: an outage takes nothing back."""
+        return self._primary.recall(items) if isinstance(self._primary, Recalls) else [None] * len(items)
+
+    async def _here(self, items: Sequence[Item], known: Sequence[Scores | None]) -> list[Scores]:
         results: list[Scores] = []
         read = 0
-        for item in items:
+        for item, scores in zip(items, known, strict=True):
+            if scores is not None:
+                results.append(scores)
+                continue
             results.append(self._one(item))
             read += len(item.text)
             if read >= _YIELD_CHARACTERS:

@@ -89,6 +89,7 @@ async def test_the_memo_answers_without_the_server_and_forgets_when_the_model_ch
         assert client.remembered == 2
         assert meter.calls == [(2, 0), (2, 2), (1, 0)]
     await until(lambda: not client.healthy)
+    assert [None if one is None else one.model for one in client.recall(items("new", "three"))] == [None, "a@1"]
     (known,) = await client.score(items("three"), deadline=2)
     assert known.model == "a@1", "what is known needs no scorer"
     async with serving(tmp_path, DigestTier("a@2")):
@@ -304,4 +305,30 @@ async def test_pending_is_bounded(tmp_path: Path) -> None:
             await client.score(items("3"), deadline=5)
         tier.gate.set()
         await asked
+        await client.close()
+
+
+async def test_what_cannot_be_reached_in_time_is_refused_at_once_when_many_wait(tmp_path: Path) -> None:
+    async with serving(tmp_path, tier := GateTier(), bounds=Bounds(batch=2, linger_seconds=0)) as (path, server):
+        client = ScorerClient(path)
+        slow = asyncio.create_task(client.score(items("slow"), deadline=5))
+        await until(tier.entered.is_set)
+        await asyncio.sleep(0.3)  # about 0.001 s a byte from now on
+        tier.gate.set()
+        await slow
+        tier.gate.clear()
+        tier.entered.clear()
+        first = asyncio.create_task(client.score(items("first"), deadline=5))
+        await until(tier.entered.is_set)
+        waiting = asyncio.create_task(client.score(items("1", "2", "3", "4"), deadline=5))
+        await until(lambda: server.batches.queued == 4)
+        start = time.monotonic()
+        with pytest.raises(ScorerUnavailable, match="overloaded"):
+            await client.score(items("hopeless"), deadline=0.5)
+        assert time.monotonic() - start < 0.25
+        patient = asyncio.create_task(client.score(items("patient"), deadline=60))
+        await until(lambda: server.batches.queued == 5)
+        tier.gate.set()
+        await asyncio.gather(first, waiting, patient)
+        assert "hopeless" not in tier.texts
         await client.close()

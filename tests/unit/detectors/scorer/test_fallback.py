@@ -66,6 +66,18 @@ async def test_it_falls_back_tells_why_and_recovers_by_itself() -> None:
     assert recoveries == [True]
 
 
+async def test_what_the_primary_remembers_stands_in_an_outage() -> None:
+    class Remembering(Primary):
+        def recall(self, items: Sequence[Item]) -> list[Scores | None]:
+            return [Scores.of(item.side, "model@1", {}) if item.text == "known" else None for item in items]
+
+    primary = Remembering()
+    primary.down = "closed"
+    asked = [Item(Side.USER, "new"), Item(Side.USER, "known"), Item(Side.USER, "newer")]
+    scores = await FallbackScorer(primary, Local).score(asked, deadline=1)
+    assert [one.model for one in scores] == ["lexicon@1", "model@1", "lexicon@1"]
+
+
 async def test_an_item_that_even_the_lexicon_cannot_read_is_missing(caplog: pytest.LogCaptureFixture) -> None:
     reasons: list[str] = []
     primary = Primary()
