@@ -44,7 +44,8 @@ def merge(upper: Scores, lower: Scores) -> Scores:
     """Both tiers' answers as one: what ``upper`` answered stands, what it left missing falls through to ``lower``.
 
     A value that is not finite counts as missing, whoever gave it: no threshold ever compares with NaN. OFF in ``upper``
-    stays off. A span or tag goes with the value that it belongs to. ``covered`` holds where both read the whole text.
+    stays off. A span or tag goes with the value that it belongs to. ``model`` is the higher one of those that have a value
+    in the outcome. ``covered`` holds where both read the whole text.
     Raises ``ValueError`` where the sides differ.
     """
     if upper.side is not lower.side:
@@ -53,12 +54,11 @@ def merge(upper: Scores, lower: Scores) -> Scores:
     tiers = bytearray(len(upper.tiers))
     spans: dict[str, tuple[int, int]] = {}
     tags: dict[str, str] = {}
-    upper_answered = False
+    best: Scores | None = None
     for at, signal in enumerate(vocabulary(upper.side)):
         winner = None
         if _answers(upper, at):
             winner = upper
-            upper_answered = True
         elif upper.tiers[at] != Answered.OFF and _answers(lower, at):
             winner = lower
         if winner is None:
@@ -66,6 +66,7 @@ def merge(upper: Scores, lower: Scores) -> Scores:
             tiers[at] = Answered.OFF if off else Answered.MISSING
             values.append(math.nan)
             continue
+        best = upper if winner is upper or best is upper else lower
         tiers[at] = winner.tiers[at]
         values.append(winner.values[at])
         if signal.name in winner.spans:
@@ -74,7 +75,7 @@ def merge(upper: Scores, lower: Scores) -> Scores:
             tags[signal.name] = winner.tags[signal.name]
     return Scores(
         side=upper.side,
-        model=upper.model if upper_answered else lower.model,
+        model=(best or upper).model,
         values=tuple(values),
         tiers=bytes(tiers),
         spans=spans,

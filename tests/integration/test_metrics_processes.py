@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -167,6 +168,18 @@ def test_nobody_ever_sees_a_total_go_back(start: Start, directory: Path) -> None
     assert seen == sorted(seen)
     assert reader.samples()[TURN] == 405
     assert len(list(directory.glob("*.db"))) <= 10, "the dead share their files"
+
+
+def test_nobody_reads_while_the_dead_are_booked_off(start: Start, directory: Path) -> None:
+    reader = start()
+    done = threading.Event()
+    with (directory / "lock").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        thread = threading.Thread(target=lambda: (reader("render"), done.set()))
+        thread.start()
+        assert not done.wait(0.3)
+    thread.join(5)
+    assert done.is_set()
 
 
 def test_what_a_killed_process_left_half_made_stops_nobody(start: Start, directory: Path) -> None:
