@@ -21,7 +21,6 @@ Resolve = Callable[[str, int], Sequence[str]]
 _RESOLVE_SECONDS: Final = 4.0
 _MOST_ADDRESSES: Final = 4
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
-_COMPATIBLE: Final = ipaddress.ip_network("::/96")  # RFC 4291, 2.5.5.1, deprecated
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +96,13 @@ def is_public(address: str) -> bool:
         found = ipaddress.ip_address(address.split("%")[0])
     except ValueError:
         return False
+    if found in _NAT64:  # what a DNS64 resolver makes of an IPv4 address
+        return is_public(str(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)))
     if not found.is_global or found.is_multicast or found.is_reserved or found.is_unspecified:
         return False
     if isinstance(found, ipaddress.IPv4Address):
         return True
     wrapped = [found.ipv4_mapped, found.sixtofour, *(found.teredo or ())]
-    if found in _NAT64 or found in _COMPATIBLE:
-        wrapped.append(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF))
     return all(inner is None or is_public(str(inner)) for inner in wrapped)
 
 

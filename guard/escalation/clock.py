@@ -11,9 +11,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 import psycopg
 
@@ -21,13 +21,25 @@ from guard.escalation.outbox import BATCH, Outbox
 from guard.escalation.store import Store
 from guard.escalation.tasks import Job
 
-__all__ = ["Clock"]
+__all__ = ["Clock", "Meter"]
 
 _log = logging.getLogger(__name__)
 
 _LEADER: Final = 0x68726C64
 _BEAT_SECONDS: Final = 5.0
 _LONGEST_PAUSE: Final = 5.0
+
+
+class Meter(Protocol):
+    """What the leader shows. :class:`guard.telemetry.metrics.Metrics` is one."""
+
+    def cases(self, counts: Mapping[tuple[int, str], int]) -> None:
+        """How many cases there are by (severity, state). What is not in ``counts`` is zero."""
+        ...
+
+    def outbox_waiting(self, waiting: int) -> None:
+        """How many messages wait to be delivered."""
+        ...
 
 
 class Clock(threading.Thread):
@@ -40,6 +52,7 @@ class Clock(threading.Thread):
         outbox: Outbox,
         send: Callable[[str], object],
         jobs: Sequence[Job],
+        meter: Meter,
         *,
         poll_seconds: float = 1.0,
     ) -> None:
@@ -48,6 +61,7 @@ class Clock(threading.Thread):
         self._outbox = outbox
         self._send = send
         self._jobs = jobs
+        self._meter = meter
         self._poll = poll_seconds
         self._stopping = threading.Event()
         self.leads = False
@@ -66,10 +80,10 @@ class Clock(threading.Thread):
             try:
                 self._session()
             except psycopg.Error as error:
-                _log.warning("the clock lost the database (%s); it goes on when it is back", type(error).__name__)
+                _log.warning("the clock lost the database and goes on when it is back", extra={"error": type(error)})
             except Exception as error:
-                # A clock that ends silently would tell nobody anything any more. The message may hold values: only its type.
-                _log.error("the clock met %s; it goes on", type(error).__name__)
+                # A clock that ends silently would tell nobody anything any more.
+                _log.error("the clock failed and goes on", exc_info=error)
             self.leads = False
             self._store.close()
             pause = 0.1 if time.monotonic() - began > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
@@ -89,10 +103,18 @@ class Clock(threading.Thread):
                 if now - beaten >= _BEAT_SECONDS:
                     self._store.run("heartbeat", {"process": "worker", "host": socket.gethostname(), "pid": os.getpid()})
                     beaten = now
+                    if self.leads:
+                        self._measure()
                 if self._lead(listener):
                     self._send_jobs(sent, now)
                 with suppress(StopIteration):
                     next(listener.notifies(timeout=self._poll, stop_after=1))
+
+    def _measure(self) -> None:
+        # In this process and by the leader alone: a gauge that pool processes set would outlive them.
+        rows = self._store.rows("cases_now")
+        self._meter.cases({(row["severity"], row["state"]): row["cases"] for row in rows})
+        self._meter.outbox_waiting(self._store.rows("waiting")[0]["waiting"])
 
     def _hand_out(self) -> None:
         try:
@@ -101,7 +123,7 @@ class Clock(threading.Thread):
         except psycopg.Error:
             raise
         except Exception as error:  # whatever the broker's client raises: the leases run out, it is tried again
-            _log.warning("the broker took nothing (%s); tried again when the leases end", type(error).__name__)
+            _log.warning("the broker took nothing; tried again when the leases end", extra={"error": type(error)})
 
     def _lead(self, listener: psycopg.Connection) -> bool:
         if not self.leads:
@@ -116,4 +138,4 @@ class Clock(threading.Thread):
                 try:
                     self._send(job.name)
                 except Exception as error:  # whatever the broker's client raises
-                    _log.warning("the job %s could not be sent (%s)", job.name, type(error).__name__)
+                    _log.warning("a job could not be sent", extra={"task": job.name, "error": type(error)})

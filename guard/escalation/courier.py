@@ -145,9 +145,16 @@ class Courier:
                 alerts.raise_alert(self._store, kind, tenant_id)
         if outcome.verdict is not Verdict.DELIVERED:
             _log.warning(
-                "delivery of %s to channel %s: attempt %d met %s, now %s",
-                attempt.outbox_id, channel_id, attempt.number, outcome.error, outcome.verdict,
-            )  # fmt: skip
+                "an attempt to deliver failed",
+                extra={
+                    "tenant": tenant_id,
+                    "outbox": attempt.outbox_id,
+                    "channel": str(channel_id),
+                    "attempt": attempt.number,
+                    "error": outcome.error,
+                    "state": outcome.verdict,
+                },
+            )
 
 
 def _attempts(rows: Sequence[Mapping[str, Any]]) -> list[_Attempt]:

@@ -10,7 +10,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from celery import Celery  # type: ignore[import-untyped]
-from prometheus_client import Gauge
 
 from guard.escalation import alerts
 from guard.escalation.alerts import Alert
@@ -19,12 +18,11 @@ from guard.escalation.courier import Courier
 from guard.escalation.outbox import Batch, Due, Outbox
 from guard.escalation.store import Store
 
-__all__ = ["JOBS", "CaseGauges", "Desk", "Job", "enqueue", "register"]
+__all__ = ["JOBS", "NUDGE_JOURNAL", "Desk", "Job", "enqueue", "register"]
 
 DELIVER: Final = "handrail.deliver"
 RELAY: Final = "handrail.relay"
-
-_STATES: Final = ("open", "notified", "acknowledged", "handed_off")
+NUDGE_JOURNAL: Final = "handrail.nudge_journal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +36,10 @@ class Job:
 JOBS: Final = (
     Job("handrail.heartbeat", 5.0),
     Job("handrail.watch_cases", 15.0),
-    Job("handrail.nudge_journal", 30.0),
+    Job(NUDGE_JOURNAL, 30.0),
     Job("handrail.ensure_partitions", 3600.0),
 )
-
-
-class CaseGauges:
-    """How many cases stand where. One process at a time counts for all, so the most recent value is the value."""
-
-    def __init__(self) -> None:
-        self._cases = Gauge(
-            "handrail_cases", "Cases that are not closed", ["severity", "state"], multiprocess_mode="mostrecent"
-        )
-        self._overdue = Gauge(
-            "handrail_cases_overdue", "Cases whose promise is broken", ["severity"], multiprocess_mode="mostrecent"
-        )
-
-    def show(self, counts: dict[tuple[int, str], tuple[int, int]]) -> None:
-        """``counts``: cases and overdue cases by severity and state. What is absent is zero."""
-        for severity in range(5):
-            late = 0
-            for state in _STATES:
-                cases, overdue = counts.get((severity, state), (0, 0))
-                self._cases.labels(str(severity), state).set(cases)
-                late += overdue
-            self._overdue.labels(str(severity)).set(late)
+"""A job that comes twice, or late, does no harm: each makes true what should be true now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +49,6 @@ class Desk:
     store: Store
     outbox: Outbox
     courier: Courier
-    gauges: CaseGauges
     nudge_journal: Callable[[], object] | None = None
 
 
@@ -112,12 +88,10 @@ def register(app: Celery, desk: Desk) -> None:
 
     @app.task(name="handrail.watch_cases")  # type: ignore[untyped-decorator]
     def watch_cases() -> None:
-        rows = desk.store.rows("cases_now")
-        desk.gauges.show({(row["severity"], row["state"]): (row["cases"], row["overdue"]) for row in rows})
         for kind, statement in ((Alert.CASE_OVERDUE, "overdue"), (Alert.DELIVERY_LATE, "late")):
             alerts.match(desk.store, kind, [row["tenant_id"] for row in desk.store.rows(statement)])
 
-    @app.task(name="handrail.nudge_journal")  # type: ignore[untyped-decorator]
+    @app.task(name=NUDGE_JOURNAL)  # type: ignore[untyped-decorator]
     def nudge_journal() -> None:
         if desk.nudge_journal is not None:
             desk.nudge_journal()

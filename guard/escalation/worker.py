@@ -20,14 +20,18 @@ from celery.platforms import SecurityWarning  # type: ignore[import-untyped]
 from guard.errors import RecordsUnavailable
 from guard.escalation import broker, tasks
 from guard.escalation.app import QUEUES, broker_of, create_app, database_of
+from guard.escalation.channels import unsealer
 from guard.escalation.clock import Clock
 from guard.escalation.courier import Courier, Unseal
 from guard.escalation.outbox import Outbox
 from guard.escalation.schedule import STANDARD, Schedule
 from guard.escalation.store import Store
-from guard.escalation.tasks import JOBS, CaseGauges, Desk
+from guard.escalation.tasks import JOBS, NUDGE_JOURNAL, Desk
 from guard.escalation.webhook import Limits
+from guard.records.keys import Keys
 from guard.settings import Settings
+from guard.telemetry import logs
+from guard.telemetry.metrics import Metrics
 
 __all__ = ["build", "run"]
 
@@ -52,7 +56,7 @@ def build(
     store = Store(database_of(settings))
     courier = Courier(store, unseal, allow_private=settings.allow_private_webhooks, schedule=schedule, limits=limits)
     outbox = Outbox(store, lambda batch: tasks.enqueue(app, batch))
-    desk = Desk(store, outbox, courier, CaseGauges(), nudge_journal)
+    desk = Desk(store, outbox, courier, nudge_journal)
     tasks.register(app, desk)
     return app, desk
 
@@ -60,7 +64,7 @@ def build(
 def run(
     settings: Settings,
     *,
-    unseal: Unseal,
+    unseal: Unseal | None = None,
     parent_death: int | None = None,
     schedule: Schedule = STANDARD,
     limits: Limits | None = None,
@@ -70,21 +74,23 @@ def run(
     """Runs the worker in this process until SIGTERM or SIGINT; returns the exit status.
 
     It ends within 8 seconds of the signal: attempts that still run then are made again by whoever comes next, under the same
-    ``webhook-id``. ``parent_death``: the process id of the supervisor; when that is no longer this process's parent the
-    worker ends at once. Raises :class:`~guard.errors.SettingsInvalid` or
+    ``webhook-id``. Without ``unseal`` secrets are opened with the data folder's master key. ``parent_death``: the process id
+    of the supervisor; when that is no longer this process's parent the worker
+    ends at once. Raises :class:`~guard.errors.SettingsInvalid` or
     :class:`~guard.escalation.errors.BrokerUnfit` where it cannot start, and
     :class:`~guard.errors.RecordsUnavailable` where PostgreSQL does not answer for half a minute.
     """
+    logs.configure("worker", form=settings.log_format)
+    unseal = unseal or unsealer(Keys.load(settings.home))
     app, desk = build(settings, unseal, schedule=schedule, limits=limits, nudge_journal=nudge_journal)
     _, conninfo = broker_of(settings)
     if conninfo is not None:
         _prepare(conninfo)
     guard = _Guard(parent_death)
     guard.start()
-    clock = Clock(desk.store, desk.outbox, lambda name: app.send_task(name, ignore_result=True), JOBS)
+    jobs = [job for job in JOBS if nudge_journal is not None or job.name != NUDGE_JOURNAL]
+    clock = Clock(desk.store, desk.outbox, lambda name: app.send_task(name, ignore_result=True), jobs, Metrics())
     app.steps["worker"].add(_clock_step(clock))
-    for name in ("celery.worker.strategy", "celery.app.trace", "celery.worker.job"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # one line a task says nothing and names its arguments
     # Celery warns of running as root because of pickled messages; here only JSON is accepted.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = app.Worker(
@@ -171,6 +177,7 @@ def _connected(guard: _Guard) -> Iterator[None]:
         (signals.worker_shutting_down, guard.stopping),
         (signals.worker_process_init, _in_pool_process),
         (signals.worker_ready, _ready),
+        (signals.setup_logging, _own_logs),
     )
     for event, receiver in pairs:
         event.connect(receiver, weak=False)
@@ -179,6 +186,10 @@ def _connected(guard: _Guard) -> Iterator[None]:
     finally:
         for event, receiver in pairs:
             event.disconnect(receiver)
+
+
+def _own_logs(**_: Any) -> None:
+    """With somebody connected Celery leaves the logs as they are, in its pool processes too."""
 
 
 def _ready(**_: Any) -> None:
