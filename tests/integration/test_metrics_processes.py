@@ -175,7 +175,12 @@ def test_nobody_reads_while_the_dead_are_booked_off(start: Start, directory: Pat
     done = threading.Event()
     with (directory / "lock").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        thread = threading.Thread(target=lambda: (reader("render"), done.set()))
+
+        def read() -> None:
+            reader("render")
+            done.set()
+
+        thread = threading.Thread(target=read)
         thread.start()
         assert not done.wait(0.3)
     thread.join(5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from detectors.contract import Item, Speaker, Utterance
 from detectors.errors import ScorerUnavailable
 from detectors.scorer.batches import Bounds
 from detectors.scorer.client import ScorerClient
+from detectors.scorer.frames import FrameReader, Kind, frame
+from detectors.scorer.wire import Outcome, decode_answer, encode_ask, encode_hello, encode_item
 from detectors.signals import Scores, Side
 from tests.unit.detectors.scorer.tiers import FIRST, DigestTier, GateTier, expected, serving
 
@@ -160,7 +163,6 @@ async def test_an_expired_item_is_never_computed(tmp_path: Path) -> None:
         client, patient = ScorerClient(path, meter=meter), ScorerClient(path)
         first = asyncio.create_task(patient.score(items("first"), deadline=5))
         await until(tier.entered.is_set)
-        # Sent by hand past the client's own cancel: the server must see to it by itself.
         start = time.monotonic()
         with pytest.raises(ScorerUnavailable, match="deadline"):
             await client.score(items("late"), deadline=0.05)
@@ -174,6 +176,60 @@ async def test_an_expired_item_is_never_computed(tmp_path: Path) -> None:
         assert client.pending == 0
         await client.close()
         await patient.close()
+
+
+async def test_the_server_drops_what_has_expired_also_for_a_client_that_does_not_cancel(tmp_path: Path) -> None:
+    async with serving(tmp_path, tier := GateTier()) as (path, server):
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        writer.write(frame(Kind.HELLO, 0, encode_hello()))
+        raw = encode_item(Item(Side.USER, "first"))
+        writer.write(frame(Kind.ASK, 1, encode_ask(raw, 5.0)))
+        await until(tier.entered.is_set)
+        writer.write(frame(Kind.ASK, 2, encode_ask(encode_item(Item(Side.USER, "late")), 0.05)))
+        writer.write(frame(Kind.ASK, 3, encode_ask(encode_item(Item(Side.USER, "never")), -1.0)))
+        writer.write(frame(Kind.ASK, 4, encode_ask(encode_item(Item(Side.USER, "shared")), 0.05)))
+        writer.write(frame(Kind.ASK, 5, encode_ask(encode_item(Item(Side.USER, "shared")), 5.0)))
+        await until(lambda: server.batches.counts.asked == 5)
+        await asyncio.sleep(0.1)
+        tier.gate.set()
+        frames = FrameReader()
+        outcomes: dict[int, Outcome] = {}
+        async with asyncio.timeout(5):
+            while len(outcomes) < 5:
+                more = frames.feed(await reader.read(65536))
+                while more:
+                    for one in more:
+                        if one.kind is Kind.ANSWER:
+                            outcomes[one.number] = decode_answer(one.payload).outcome
+                    more = frames.feed(b"")
+        expired = Outcome.EXPIRED
+        assert outcomes == {1: Outcome.SCORED, 2: expired, 3: expired, 4: expired, 5: Outcome.SCORED}
+        assert tier.texts == ["first", "shared"]
+        assert server.batches.counts.expired == 3
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_what_a_failing_tier_left_out_is_not_remembered(tmp_path: Path) -> None:
+    class Moody(DigestTier):
+        broken = True
+
+        def score(self, batch: Sequence[Item]) -> list[Scores]:
+            if self.broken:
+                raise MemoryError
+            return super().score(batch)
+
+    async with serving(tmp_path, upper := Moody("model@1"), DigestTier("lexicon@1")) as (path, server):
+        client = ScorerClient(path)
+        (got,) = await client.score(items("one"), deadline=2)
+        assert got.model == "lexicon@1"
+        assert (client.remembered, len(server.batches.memo)) == (0, 0)
+        assert (await client.health(deadline=1))["tiers"]["model@1"]["answers"] is False
+        upper.broken = False
+        (got,) = await client.score(items("one"), deadline=2)
+        assert got.model == "model@1"
+        assert (client.remembered, len(server.batches.memo)) == (1, 1)
+        await client.close()
 
 
 async def test_a_cancelled_call_is_dropped_from_the_queue(tmp_path: Path) -> None:
