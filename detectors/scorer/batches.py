@@ -7,12 +7,12 @@ import logging
 import queue
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from detectors.contract import Item
+from detectors.scorer.lanes import Lanes
 from detectors.scorer.memo import Memo
 from detectors.scorer.tiers import Stack, Tiered
 from detectors.scorer.wire import Answer, Outcome, decode_item, encode_scores
@@ -37,11 +37,13 @@ class Asker(Protocol):
 class Bounds:
     """What the scorer holds at most.
 
-    ``batch`` and ``batch_bytes``: how much is scored together. ``linger_seconds``: how long a batch waits for company, and
+    ``batch`` and ``batch_bytes``: how much is scored together; an item of ``long_bytes`` is scored alone and takes turns
+    with the short ones. ``linger_seconds``: how long a batch waits for company, and
     only when the one before it had company. ``queued`` and ``queued_bytes``: what may wait; more is answered as overloaded.
     """
 
     batch: int = 32
+    long_bytes: int = 16 * 1024
     batch_bytes: int = 64 * 1024
     linger_seconds: float = 0.001
     queued: int = 2048
@@ -89,10 +91,9 @@ class Batches:
         self._bounds = bounds
         self._loop = asyncio.get_running_loop()
         self._memo = Memo(bounds.memo_entries, bounds.memo_bytes)
-        self._waiting: OrderedDict[bytes, _Job] = OrderedDict()
+        self._waiting: Lanes[_Job] = Lanes(bounds.long_bytes)
         self._running: dict[bytes, _Job] = {}
         self._where: dict[tuple[Asker, int], _Job] = {}
-        self._queued_bytes = 0
         self._pace = 0.0  # seconds a byte, smoothed
         self._company = 1  # how many were last scored together, or could have been
         self._lingering: asyncio.TimerHandle | None = None
@@ -145,8 +146,8 @@ class Batches:
                 self.counts.overloaded += 1
                 asker.answer(number, Answer(Outcome.OVERLOADED))
                 return
-            job = self._waiting[key] = _Job(key, item, len(raw))
-            self._queued_bytes += job.size
+            job = _Job(key, item, len(raw))
+            self._waiting.add(job)
         else:
             self.counts.joined += 1
         job.waiters[asker, number] = self._loop.time() + seconds
@@ -155,7 +156,7 @@ class Batches:
         self._begin()
 
     def _is_full(self, size: int) -> bool:
-        return len(self._waiting) >= self._bounds.queued or self._queued_bytes + size > self._bounds.queued_bytes
+        return len(self._waiting) >= self._bounds.queued or self._waiting.size + size > self._bounds.queued_bytes
 
     def _is_too_late(self, seconds: float) -> bool:
         """Whether, at the pace of late, the queue will not come to a new item in time: then it is better said now.
@@ -164,7 +165,7 @@ class Batches:
         """
         if len(self._waiting) < 2 * self._bounds.batch:
             return False
-        return (self._queued_bytes + _ITEM_BYTES * len(self._waiting)) * self._pace > seconds
+        return (self._waiting.size + _ITEM_BYTES * len(self._waiting)) * self._pace > seconds
 
     def cancel(self, asker: Asker, number: int) -> None:
         """Nobody waits for ``number`` any more. What was already begun is finished, for the memo."""
@@ -173,8 +174,7 @@ class Batches:
             return
         self.counts.cancelled += 1
         job.waiters.pop((asker, number), None)
-        if not job.waiters and self._waiting.pop(job.key, None) is not None:
-            self._queued_bytes -= job.size
+        if not job.waiters and self._waiting.remove(job):
             self._rest()
 
     def forget(self, asker: Asker) -> None:
@@ -193,7 +193,6 @@ class Batches:
                 asker.answer(number, Answer(Outcome.DRAINING))
             self._where.clear()
             self._waiting.clear()
-            self._queued_bytes = 0
         self._orders.put(None)
 
     def _begin(self) -> None:
@@ -221,24 +220,17 @@ class Batches:
         self._orders.put(batch)
 
     def _take(self) -> list[_Job]:
-        """The next batch, oldest first, without what has expired meanwhile."""
+        """The next batch, without what has expired meanwhile."""
         now = self._loop.time()
-        batch: list[_Job] = []
-        size = 0
-        while self._waiting and len(batch) < self._bounds.batch:
-            key, job = next(iter(self._waiting.items()))
-            if batch and size + job.size > self._bounds.batch_bytes:
-                break
-            del self._waiting[key]
-            self._queued_bytes -= job.size
+
+        def wanted(job: _Job) -> bool:
             for waiter, deadline in list(job.waiters.items()):
                 if deadline <= now:
                     self._settle(job, waiter, Answer(Outcome.EXPIRED))
                     self.counts.expired += 1
-            if job.waiters:
-                batch.append(job)
-                size += job.size
-        return batch
+            return bool(job.waiters)
+
+        return self._waiting.take(self._bounds.batch, self._bounds.batch_bytes, wanted)
 
     def _settle(self, job: _Job, waiter: tuple[Asker, int], answer: Answer) -> None:
         job.waiters.pop(waiter, None)
