@@ -4,7 +4,8 @@ What a person wrote must not get into a log by any way, also not by a mistake of
 
 - A message is shown only if it is a constant of the code that logged it. One that was put together at run time (an
   f-string, a joined text, an exception as message) is withheld, and the line says where it came from instead.
-- An argument is shown only if its kind cannot carry text: numbers, truth values, UUIDs, times, enum members, classes.
+- An argument is shown only if its kind cannot carry text: numbers, truth values, UUIDs, times, enum members, classes, and
+  the name of an exception class. Every other string is withheld; what an operator should read goes into ``extra``.
   A library's arguments are never shown, and below WARNING a library is not heard at all.
 - Of ``extra``, only the names in :data:`FIELDS` are taken, each only in its own form, and only from our own code.
 - An exception is its type and the places in code that it went through. Its message is shown only for our own errors whose
@@ -245,6 +246,8 @@ class _Line:
             return value.name
         if type(value) in (UUID, datetime, date, timedelta) or isinstance(value, PurePath):
             return str(value)
+        if type(value) is str and _names_an_exception(value):
+            return value
         return _WITHHELD
 
     def _brief(self, error: BaseException) -> str:
@@ -298,6 +301,17 @@ def _is_constant(template: str, record: logging.LogRecord) -> bool:
 
 def _holds(code: CodeType, template: str) -> bool:
     return any(type(constant) is str and constant == template for constant in code.co_consts)
+
+
+def _names_an_exception(word: str) -> bool:
+    """Whether a word is the name of an exception class of this process, as ``type(error).__name__`` gives it."""
+    classes: list[type[BaseException]] = [BaseException]
+    while classes:
+        found = classes.pop()
+        if found.__name__ == word:
+            return True
+        classes.extend(found.__subclasses__())
+    return False
 
 
 def _as_text(fields: dict[str, object]) -> str:

@@ -93,6 +93,12 @@ def test_an_error_of_ours_tells_its_message_and_another_only_its_type_and_way(st
     assert PLANTED not in stream.getvalue()
 
 
+def test_the_name_of_an_exception_is_a_word_and_another_string_is_not(stream: io.StringIO) -> None:
+    configure("gateway", form="json", stream=stream)
+    OURS.error("%s and %s and %s", type(RecordsUnavailable("x")).__name__, "ValueErrors", "deadline")
+    assert last(stream)["event"] == "RecordsUnavailable and [withheld] and [withheld]"
+
+
 def test_a_group_tells_the_types_in_it(stream: io.StringIO) -> None:
     configure("worker", form="json", stream=stream)
     OURS.error("many", exc_info=raised(ExceptionGroup(PLANTED, [ValueError(PLANTED), KeyError(PLANTED)])))
