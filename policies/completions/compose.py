@@ -16,7 +16,8 @@ from policies.completions.contract import Composition, Need
 from policies.completions.draft import Draft
 from policies.completions.echo import gist
 from policies.completions.inquiry import inquiry, silent, unsafe
-from policies.completions.parts import Part, choose, fit, joined, uses
+from policies.completions.parts import Part, choose, fit, joined, shown, uses
+from policies.completions.reading import words
 from policies.completions.resort import last_resort
 from policies.completions.verify import Flaw, Gravity, asks_safety, contacts_in, verify
 from policies.directory.directory import Directory
@@ -31,6 +32,8 @@ _SEVERE: Final = 3
 _URGENT: Final = 4
 _ECHOING: Final = frozenset({"risk", "self-harm", "distress"})
 _PERSONAL: Final = frozenset({"risk", "self-harm", "medical", "violence", "voices", "other", "abuse"})
+_UNSURE: Final = re.compile(r"\b(?:but|no|not|he|she|they|him|her|them|soon|wait)\b|n't", re.IGNORECASE)
+_SHORT_ANSWER: Final = 6
 _YES: Final = re.compile(
     r"^\W*(?:yes|yeah|yep|yup|sure|ok|okay|safe|it'?s safe|it is safe|i'?m safe|i am alone|i'?m alone)\b", re.IGNORECASE
 )
@@ -116,13 +119,16 @@ class TemplateComposer:
         severe = need.severity >= _SEVERE
         self._acknowledge(draft)
         draft.identity(always=severe)
+        if template.family == "medical" or need.behaviour_recency in ("now", "24h"):
+            draft.fixed("medical", "medical-now", sentences.MEDICAL_NOW, paragraph=1)
         if need.declining or template.declines:
             draft.varied("boundary", paragraph=1, spare=0)
         draft.transition()
-        if template.family == "medical" or need.behaviour_recency in ("now", "24h"):
-            draft.fixed("urgent-medical", "medical-now", sentences.MEDICAL_NOW, paragraph=1)
         draft.contacts()
-        if template.intent or _near(need):
+        if template.family == "medical":
+            draft.emergency_if(paragraph=2)
+            draft.varied("redirection", paragraph=3, spare=3)
+        elif template.intent or _near(need):
             draft.company_and_distance()
         else:
             draft.varied("redirection", paragraph=3, spare=3)
@@ -185,7 +191,7 @@ class TemplateComposer:
         draft = self._draft(need, template, attempt)
         danger = need.severity >= _SEVERE
         asked = "abuse-ask" in need.spoken
-        invited = asked and _YES.search(need.words) is not None
+        invited = _invited(need)
         draft.varied("acknowledgment", paragraph=1)
         if need.minor and _IMAGES.search(need.words):
             draft.fixed("acknowledgment", "not-your-fault", sentences.NOT_YOUR_FAULT, paragraph=1)
@@ -212,12 +218,11 @@ class TemplateComposer:
         urgent = any(part.beat == "urgent" for part in draft.parts)
         limit = _SHORT if draft.need.severity < _SEVERE and not urgent else _LONG
         kept = fit(draft.ordered(), limit)
-        shown = tuple(draft.resources)
         return Composition(
             joined(kept),
             draft.need.template,
             uses(kept),
-            shown,
+            shown(kept),
             draft.rung,
             any(part.beat == "identity" for part in kept),
         )
@@ -247,20 +252,33 @@ class TemplateComposer:
         """One question and one resource, whichever the reply lacks."""
         need, template = draft.need, draft.template
         question = None if asks_safety(reply) else inquiry(need, template)
-        if template.family == "abuse" and question is None and "abuse-ask" not in need.spoken:
-            draft.asking("abuse-ask", sentences.ABUSE_ASK)
+        if template.family == "abuse" and need.severity < _SEVERE:
+            if "abuse-ask" not in need.spoken:
+                draft.asking("abuse-ask", sentences.ABUSE_ASK)
+            elif _invited(need) and not has_resource:
+                draft.contacts()
             return
         if question is not None and not question.safety and need.reply_asks:
             question = None
         if question is not None:
             draft.varied("acknowledgment", paragraph=1)
-        if not has_resource and template.family != "abuse":
-            draft.contacts(fallback=True)
+        if not has_resource:
+            if template.family == "abuse":
+                draft.emergency_if(paragraph=2)
+            else:
+                draft.contacts()
         draft.question(question)
 
 
 def _red(flaws: tuple[Flaw, ...]) -> bool:
     return any(flaw.gravity is Gravity.RED for flaw in flaws)
+
+
+def _invited(need: Need) -> bool:
+    """They said, plainly and in a few words, that it is safe to read about services here."""
+    if "abuse-ask" not in need.spoken or len(words(need.words)) > _SHORT_ANSWER:
+        return False
+    return _YES.search(need.words) is not None and _UNSURE.search(need.words) is None
 
 
 def _near(need: Need) -> bool:

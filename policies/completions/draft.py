@@ -9,11 +9,24 @@ from policies.completions.catalog import Catalog, Template, Variant
 from policies.completions.contract import Need, ResourceUse
 from policies.completions.inquiry import Inquiry
 from policies.completions.parts import KEEP, Part, choose
-from policies.directory.contact import RESOURCE_CLASSES, Contact
+from policies.directory.contact import RESOURCE_CLASSES, ChannelKind, Contact
 from policies.directory.directory import INTERNATIONAL, Directory
 from policies.directory.wording import emergency_number, spoken
 
 __all__ = ["Draft"]
+
+
+def _use(contact: Contact | None) -> ResourceUse | None:
+    return None if contact is None else ResourceUse(contact.id, contact.country, contact.crisis)
+
+
+def _now(contact: Contact) -> bool:
+    """A crisis line that has people at any hour; an international directory only leads to some."""
+    return contact.crisis and contact.always and contact.country != INTERNATIONAL
+
+
+def _writes(contact: Contact) -> bool:
+    return any(channel.kind in (ChannelKind.TEXT, ChannelKind.CHAT) for channel in contact.channels)
 
 
 def _opening(text: str) -> str:
@@ -25,7 +38,7 @@ _URGENT: Final = 4
 _CLASSES: Final = {
     "risk": ("crisis",),
     "self-harm": ("crisis", "self-harm"),
-    "medical": ("crisis",),
+    "medical": ("poison", "crisis"),
     "violence": ("crisis",),
     "voices": ("crisis",),
     "other": ("crisis",),
@@ -36,7 +49,6 @@ _CLASSES: Final = {
 # families in which the crisis line is what a message must have, whatever else a policy refers to
 _CRISIS: Final = frozenset({"risk", "self-harm", "voices", "violence", "other"})
 _PEOPLE: Final = _CRISIS | {"medical", "abuse"}
-_BEATS: Final = ("acknowledgment", "identity", "boundary", "transition", "urgent-medical")
 
 
 class Draft:
@@ -46,7 +58,6 @@ class Draft:
         self.need = need
         self.template = template
         self.parts: list[Part] = []
-        self.resources: list[ResourceUse] = []
         self.rung: int | None = None
         self._catalog = catalog
         self._directory = directory
@@ -56,31 +67,45 @@ class Draft:
     # ---- words
 
     def _say(
-        self, beat: str, variant: Variant, paragraph: int, spare: int, *, brief: str | None = None, **slots: str
+        self,
+        beat: str,
+        variant: Variant,
+        paragraph: int,
+        spare: int,
+        *,
+        brief: str | None = None,
+        shows: Contact | None = None,
+        gist: str = "",
     ) -> None:
         text = variant.text
         if self.need.minor:
             # the examples are set off by commas, so a sentence that goes on needs one more
             text = text.replace("{person} ", f"{sentences.PERSON_MINOR}, ").replace("{person}", sentences.PERSON_MINOR)
         text = text.replace("{person}", sentences.PERSON)
-        for name, value in slots.items():
-            text = text.replace(f"{{{name}}}", value)
-        self.parts.append(Part(beat, variant.id, text, paragraph, spare, brief))
+        text = text.replace("{gist}", gist).replace("{contact}", spoken(shows) if shows is not None else "")
+        self.parts.append(Part(beat, variant.id, text, paragraph, spare, brief, _use(shows)))
 
-    def pooled(self, beat: str, pool: str, *, paragraph: int, spare: int = KEEP, **slots: str) -> None:
-        """A variant of a shared pool."""
-        self._say(beat, choose(self._catalog.pools[pool], self.need, self._attempt), paragraph, spare, **slots)
+    def pooled(self, beat: str, pool: str, *, paragraph: int, spare: int = KEEP, gist: str = "") -> None:
+        """A variant of a shared pool; ``gist`` fills an echo."""
+        variant = choose(self._catalog.pools[pool], self.need, self._attempt)
+        self._say(beat, variant, paragraph, spare, brief=self._brief(beat), gist=gist)
+
+    def _brief(self, beat: str) -> str | None:
+        # the examples that a minor is given are long; where space is short, naming them is what matters
+        return f"You could also talk to {sentences.PERSON_MINOR}." if beat == "redirection" and self.need.minor else None
 
     def varied(self, beat: str, *, paragraph: int, spare: int = KEEP) -> None:
         """A variant of the template's own beat, not one that opens like what was said just before."""
         pool = self.template.beats[beat]
         opening = _opening(self.parts[-1].text) if self.parts else ""
         unlike = [variant for variant in pool if _opening(variant.text) != opening]
-        self._say(beat, choose(unlike or pool, self.need, self._attempt), paragraph, spare)
+        self._say(beat, choose(unlike or pool, self.need, self._attempt), paragraph, spare, brief=self._brief(beat))
 
-    def fixed(self, beat: str, variant: str, text: str, *, paragraph: int, spare: int = KEEP) -> None:
-        """An approved string."""
-        self.parts.append(Part(beat, variant, text, paragraph, spare))
+    def fixed(
+        self, beat: str, variant: str, text: str, *, paragraph: int, spare: int = KEEP, shows: Contact | None = None
+    ) -> None:
+        """An approved string, and the contact that stands in it."""
+        self.parts.append(Part(beat, variant, text, paragraph, spare, None, _use(shows)))
 
     # ---- who speaks
 
@@ -92,7 +117,7 @@ class Draft:
 
     def transition(self) -> None:
         """That the talk goes on, where who speaks is known; and how it goes on."""
-        if not self.need.identity_due:
+        if not self.need.identity_due and self.template.family != "companion":
             self.pooled("transition", "continuity", paragraph=1, spare=6)
         self.varied("transition", paragraph=1, spare=8)
 
@@ -108,8 +133,7 @@ class Draft:
         state = need.people if need.people in ("open", "acknowledged") else "nobody"
         if state == "nobody" and need.severity < _SEVERE:
             return
-        line = any(use.crisis for use in self.resources) and self._always
-        state = "nobody-alone" if state == "nobody" and not line else state
+        state = "nobody-alone" if state == "nobody" and not self._always else state
         variant = f"people-{state}"
         if variant in need.spoken and need.severity < _URGENT:
             return
@@ -122,22 +146,23 @@ class Draft:
         words = sentences.URGENT["other" if self.template.family == "other" else self.template.urgent]
         emergency = self._emergency()
         number = emergency_number(emergency, police=words.police)
-        self.fixed("urgent", f"urgent-{self.template.urgent}", words.urgent.replace("{emergency}", number), paragraph=1)
-        self._use(emergency)
+        urgent = words.urgent.replace("{emergency}", number)
+        self.fixed("urgent", f"urgent-{self.template.urgent}", urgent, paragraph=1, shows=emergency)
         self.fixed("company", "company", words.company_minor if self.need.minor else words.company, paragraph=1)
         if words.distance:
             self.fixed("distance", f"distance-{self.template.urgent}", words.distance, paragraph=1)
         if self.template.family == "abuse":
             return
-        for contact in self._chosen(limit=1):
-            self._use(contact)
-            self.fixed("redirection", "urgent-line", f"You can also reach people here. {spoken(contact)}.", paragraph=2)
-            self._always = contact.always and contact.country != INTERNATIONAL
+        for at, contact in enumerate(self._chosen(limit=2)):
+            lead = "" if at else "You can also reach people here. "
+            self.fixed("redirection", f"urgent-line-{at + 1}", f"{lead}{spoken(contact)}.", paragraph=2, shows=contact)
+            self._always |= _now(contact)
 
     def company_and_distance(self) -> None:
         """Below severity 4, where acting may be close: the emergency number, company, and distance from means."""
-        self.emergency_if(paragraph=3)
-        self.pooled("redirection", "redirection.distance", paragraph=3)
+        severe = self.need.severity >= _SEVERE
+        self.emergency_if(paragraph=3, spare=KEEP if severe else 5)
+        self.pooled("redirection", "redirection.distance", paragraph=3, spare=KEEP if severe else 3)
 
     def emergency_if(self, *, paragraph: int, spare: int = KEEP) -> None:
         """The emergency number, for the case that it gets worse."""
@@ -148,20 +173,18 @@ class Draft:
         number = emergency_number(emergency, police=kind in ("abuse", "violence"))
         self.fixed(
             "redirection", f"emergency-{kind}", sentences.EMERGENCY_IF[kind].replace("{emergency}", number),
-            paragraph=paragraph, spare=spare,
+            paragraph=paragraph, spare=spare, shows=emergency,
         )  # fmt: skip
-        self._use(emergency)
 
     def contacts(self, *, fallback: bool = True) -> None:
         """One contact below severity 3, up to two from there on; an emergency number where none answers at all hours."""
         chosen = self._chosen(limit=1 if self.need.severity < _SEVERE else 2)
         for at, contact in enumerate(chosen):
-            self._use(contact)
             if at:
-                self.fixed("redirection", "second-contact", f"{spoken(contact)}.", paragraph=2, spare=1)
+                self.fixed("redirection", "second-contact", f"{spoken(contact)}.", paragraph=2, spare=1, shows=contact)
             else:
                 self._offer(contact)
-        self._always = any(contact.always and contact.country != INTERNATIONAL for contact in chosen)
+        self._always = any(_now(contact) for contact in chosen)
         if fallback and not any(contact.always for contact in chosen) and self.need.severity >= 2:
             self.emergency_if(paragraph=2)
 
@@ -171,14 +194,14 @@ class Draft:
             pool = self._catalog.pools["offer.directory"]
         self._say(
             "redirection", choose(pool, self.need, self._attempt), 2, KEEP,
-            brief=f"{spoken(contact)}.", contact=spoken(contact),
+            brief=f"{spoken(contact)}.", shows=contact,
         )  # fmt: skip
 
     def line(self, beat: str) -> None:
         """One low-key line with one contact."""
         for contact in self._chosen(limit=1):
-            self._use(contact)
-            self._say(beat, choose(self.template.beats[beat], self.need, self._attempt), 1, KEEP, contact=spoken(contact))
+            variant = choose(self.template.beats[beat], self.need, self._attempt)
+            self._say(beat, variant, 1, KEEP, shows=contact)
 
     def treatment(self) -> None:
         """The people who already treat this person, where it was said that there are any."""
@@ -199,7 +222,7 @@ class Draft:
         self.rung = found.rung
         if self.need.answered == "unclear" and found.rung == self.need.answered_rung:
             # its id stays in the session, so that an unclear answer is asked about once and no more
-            self.fixed("question", "answer-again", sentences.ANSWER_ANY, paragraph=8)
+            self.fixed("question", "answer-again", sentences.ANSWER_ANY, paragraph=9)
         self.fixed("question", found.variant, found.text, paragraph=9)
 
     def asking(self, variant: str, text: str) -> None:
@@ -211,25 +234,28 @@ class Draft:
     def _emergency(self) -> Contact | None:
         return self._directory.emergency(self.need.country.upper() if self.need.country else None)
 
-    def _use(self, contact: Contact | None) -> None:
-        if contact is not None and all(use.id != contact.id for use in self.resources):
-            self.resources.append(ResourceUse(contact.id, contact.country, contact.crisis))
-
     def _chosen(self, *, limit: int) -> list[Contact]:
         need, family = self.need, self.template.family
         asked = tuple(name for name in need.refer if name in RESOURCE_CLASSES and name != "emergency")
         usual = _CLASSES.get(family, ("crisis", "general"))
         first = usual if family in _CRISIS and need.severity >= 2 else (asked or usual)
+        if need.minor and family in ("distress", "line"):
+            first = ("child", *first)
         rest = [name for name in asked if name not in first]
-        if need.minor and "child" not in rest and family != "other":
+        if need.minor and "child" not in (*first, *rest) and family != "other":
             rest.append("child")
         if "perinatal" in need.stated and "perinatal" not in rest and need.severity != 2:
             rest.append("perinatal")
         chosen = list(self._look(first, 1))
+        if family == "medical" and "crisis" not in rest:
+            rest.append("crisis")
         if limit > 1 and rest:
             chosen += [
                 c for c in self._look(tuple(rest), 2) if c not in chosen and c.country != "ZZ" and c.classes & set(rest)
             ]
+        if limit > len(chosen) == 1 and chosen[0].country != INTERNATIONAL and not _writes(chosen[0]):
+            # a phone alone keeps out those who cannot speak now
+            chosen += [c for c in self._look(first, 4) if c != chosen[0] and c.crisis and c.always and _writes(c)][:1]
         return chosen[:limit]
 
     def _look(self, classes: tuple[str, ...], limit: int) -> tuple[Contact, ...]:

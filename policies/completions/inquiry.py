@@ -13,7 +13,7 @@ from policies.completions.ladder import QUESTIONS, SAFE_NOW, next_question
 __all__ = ["Inquiry", "inquiry", "silent", "unsafe"]
 
 _SEVERE: Final = 3
-_IMMINENT: Final = frozenset({"ccs/imminent", "ccs/emergency-now"})
+_IMMINENT: Final = frozenset({"ccs/imminent", "ccs/emergency-now", "ccs/overdose"})
 _RECENT: Final = frozenset({"now", "24h"})
 _UNCLEAR: Final = "answer-again"
 _GRIEVING: Final = frozenset({"ccs/wish-to-be-dead", "ccs/distress"})
@@ -56,7 +56,7 @@ def inquiry(need: Need, template: Template, *, urgent: bool = False) -> Inquiry 
         return _urgently(need, template, rung)
     if need.answered == "declines" or silent(need):
         return None
-    if template.family in ("self-harm", "medical") and need.answered is None and "medical-care" not in need.spoken:
+    if template.family == "self-harm" and need.answered is None and "medical-care" not in need.spoken:
         return Inquiry("medical-care", sentences.MEDICAL_CARE)
     if template.family in ("violence", "voices", "abuse"):
         asked = "ladder-0" in need.spoken or need.answered_rung == SAFE_NOW

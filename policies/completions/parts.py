@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from policies.completions.catalog import Variant
-from policies.completions.contract import BeatUse, Need
+from policies.completions.contract import BeatUse, Need, ResourceUse
 from policies.completions.reading import words
 
-__all__ = ["KEEP", "Part", "choose", "fit", "joined", "uses"]
+__all__ = ["KEEP", "Part", "choose", "fit", "joined", "shown", "uses"]
 
 KEEP: Final = 0
 _MATTERS: Final = 4  # parts up to this rank stay until every brief text was used
@@ -21,7 +21,7 @@ _MATTERS: Final = 4  # parts up to this rank stay until every brief text was use
 class Part:
     """One beat as it will be spoken. ``paragraph``: parts of one number stand together. ``spare``: 0 is never left out;
     of the others, the highest goes first where a message is too long. ``brief``: a shorter text for the same, used before
-    anything that matters more is left out."""
+    anything that matters more is left out. ``resource``: the contact that it shows."""
 
     beat: str
     variant: str
@@ -29,6 +29,7 @@ class Part:
     paragraph: int = 0
     spare: int = KEEP
     brief: str | None = None
+    resource: ResourceUse | None = None
 
 
 def choose(pool: Sequence[Variant], need: Need, attempt: int) -> Variant:
@@ -65,6 +66,12 @@ def joined(parts: Sequence[Part]) -> str:
         if part.text:
             paragraphs.setdefault(part.paragraph, []).append(part.text)
     return "\n\n".join(" ".join(texts) for texts in paragraphs.values())
+
+
+def shown(parts: Sequence[Part]) -> tuple[ResourceUse, ...]:
+    """The contacts that the parts show, each once."""
+    found = {part.resource.id: part.resource for part in parts if part.resource is not None}
+    return tuple(found.values())
 
 
 def uses(parts: Sequence[Part]) -> tuple[BeatUse, ...]:

@@ -70,7 +70,7 @@ EMERGENCY_IF: Final[Mapping[str, str]] = MappingProxyType(
         "violence": "If anyone may get hurt, call {emergency} right away.",
         "voices": "If you might act on what you hear, call {emergency} right away.",
         "abuse": "If you are in danger now, call {emergency} as soon as it is safe to call.",
-        "medical": "If you feel worse, call {emergency} right away.",
+        "medical": "If you can't get to a doctor right away, call {emergency}.",
     }
 )
 

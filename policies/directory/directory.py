@@ -57,7 +57,7 @@ class Directory:
         for contact in self.contacts:
             if not (contact.shown and contact.emergency):
                 continue
-            if contact.country == country:
+            if contact.country == country != INTERNATIONAL:
                 return contact
             union = contact.country == INTERNATIONAL and contact.channels[0].value == _UNION_NUMBER
             if union and country in _UNION and country not in self.countries:
