@@ -2,57 +2,71 @@
 
 from __future__ import annotations
 
-import logging
 import os
+import socket
 import sys
-from typing import Final
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["LISTEN_FD", "main"]
+from detectors.errors import DetectorError
+from guard.errors import HandrailError
+from policies.errors import PolicyError
+
+if TYPE_CHECKING:
+    from guard.settings import Settings
+
+__all__ = ["LISTEN_FD", "Role", "main"]
 
 LISTEN_FD: Final = "HANDRAIL_INTERNAL_LISTEN_FD"  # number of the inherited listening socket
 
 
-def _gateway() -> None:
+class Role(StrEnum):
+    """What a child is."""
+
+    GATEWAY = "gateway"
+    SCORER = "scorer"
+    WORKER = "worker"
+    DEMO = "demo"
+
+
+def _gateway(settings: Settings) -> None:
     from guard.gateway.service import run
-    from guard.settings import load_settings
 
-    run(load_settings(), int(os.environ[LISTEN_FD]))
+    run(settings, int(os.environ[LISTEN_FD]))
 
 
-def _scorer() -> None:
+def _scorer(settings: Settings) -> None:
     from detectors.scorer.process import run
-    from guard.settings import load_settings
     from guard.supervise.paths import Paths
 
-    settings = load_settings()
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     run(Paths.of(settings.home).scorer_socket, device=settings.device, parent_death=os.getppid())
 
 
-def _worker() -> None:
+def _worker(settings: Settings) -> None:
     from guard.escalation.worker import run
-    from guard.settings import load_settings
 
-    run(load_settings())
+    run(settings)
 
 
-def _demo() -> None:
-    import socket
-
+def _demo(settings: Settings) -> None:
     from guard.demo.chatbot import run
 
     run(socket.socket(fileno=int(os.environ[LISTEN_FD])))
 
 
+_ROLES: Final = {Role.GATEWAY: _gateway, Role.SCORER: _scorer, Role.WORKER: _worker, Role.DEMO: _demo}
+
+
 def main() -> int:
     """Runs the role that is named by the first argument; 1 with a sentence where it cannot start."""
-    from detectors.errors import DetectorError
-    from guard.errors import HandrailError
-    from policies.errors import PolicyError
+    from guard.settings import load_settings
+    from guard.telemetry.logs import configure
 
-    roles = {"gateway": _gateway, "scorer": _scorer, "worker": _worker, "demo": _demo}
+    role = Role(sys.argv[1])
     try:
-        roles[sys.argv[1]]()
+        settings = load_settings()
+        configure(role.value, form=settings.log_format)
+        _ROLES[role](settings)
     except (DetectorError, HandrailError, PolicyError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

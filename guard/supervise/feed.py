@@ -11,8 +11,12 @@ from typing import Any, Final
 from uuid import UUID
 
 import psycopg
+from psycopg.rows import dict_row
 
-__all__ = ["Feed", "TurnLine", "line_of"]
+from guard.errors import RecordsUnavailable
+from guard.records.pool import Database
+
+__all__ = ["Feed", "TurnLine", "follow", "line_of"]
 
 _POLL_SECONDS: Final = 0.3
 _RETRY_SECONDS: Final = 1.0
@@ -69,21 +73,19 @@ class Feed:
         return lines
 
 
-async def follow(database_url: str) -> AsyncIterator[TurnLine]:
+async def follow(database: Database) -> AsyncIterator[TurnLine]:
     """Lines for ever, from now on. While the database is away it waits."""
     query = resources.files("guard.supervise").joinpath("feed.sql").read_bytes()
     feed = Feed(datetime.now(UTC))
     while True:
+        now = datetime.now(UTC)
         try:
-            connection = await psycopg.AsyncConnection.connect(
-                database_url, autocommit=True, connect_timeout=5, application_name="handrail up"
-            )
-            async with connection, connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
-                while True:
-                    now = datetime.now(UTC)
-                    await cursor.execute(query, {"since": feed.since(now)})
-                    for line in feed.new(await cursor.fetchall(), now):
-                        yield line
-                    await asyncio.sleep(_POLL_SECONDS)
-        except (psycopg.Error, OSError):
+            async with database.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+                await cursor.execute(query, {"since": feed.since(now)})
+                rows = await cursor.fetchall()
+        except (psycopg.Error, RecordsUnavailable, OSError):
             await asyncio.sleep(_RETRY_SECONDS)
+            continue
+        for line in feed.new(rows, now):
+            yield line
+        await asyncio.sleep(_POLL_SECONDS)

@@ -68,6 +68,11 @@ class Paths:
         return self.run / "demo.sock"
 
     @property
+    def address(self) -> Path:
+        """The gateway's address (``http://host:port``, one line) while `handrail up` runs."""
+        return self.home / "address"
+
+    @property
     def first_key(self) -> Path:
         """The first tenant's key, one line, mode 0600."""
         return self.home / "first-key"

@@ -15,14 +15,13 @@ from urllib.parse import quote
 from guard.errors import StartFailed
 from guard.supervise import cluster as clusters
 from guard.supervise.paths import FolderLock, Paths, private_folder
-from guard.supervise.spawn import bury, end, open_log, spawn, tail
+from guard.supervise.spawn import end, open_log, spawn, tail
 
 __all__ = ["EmbeddedPostgres"]
 
 _NAME: Final = "handrail"  # of the role and of its database
 _START_SECONDS: Final = 60.0  # a crash recovery after hours of writing takes its time
-_FAST_SECONDS: Final = 6.0
-_IMMEDIATE_SECONDS: Final = 1.5
+_STOP_SECONDS: Final = 7.5
 
 # No TCP, no word of a statement's values in the log, and as few surprises of the host's locale as can be.
 _SETTINGS: Final = {
@@ -101,10 +100,11 @@ class EmbeddedPostgres:
             self.stop()
             raise
 
-    def stop(self) -> None:
-        """Ends the server within 8 s: sessions are cut off, what was committed is on disk. Does nothing if it is off."""
+    def stop(self, seconds: float = _STOP_SECONDS) -> None:
+        """Ends the server within ``seconds``: sessions are cut off, what was committed is on disk. Does nothing if it is
+        off. Where the time does not do for a clean end, the next start recovers."""
         if self._child is not None:
-            end(self._child, ((signal.SIGINT, _FAST_SECONDS), (signal.SIGQUIT, _IMMEDIATE_SECONDS)))
+            end(self._child, ((signal.SIGINT, 0.8 * seconds), (signal.SIGQUIT, 0.2 * seconds)))
             self._child = None
         self._cluster = None
         self._lock.release()
@@ -112,10 +112,7 @@ class EmbeddedPostgres:
     def restart(self, give_up: Callable[[], bool] = lambda: False) -> None:
         """Starts it anew after it was stopped or has died, on the same socket and with the same address."""
         if self._child is not None:
-            if self.running:
-                end(self._child, ((signal.SIGINT, _FAST_SECONDS), (signal.SIGQUIT, _IMMEDIATE_SECONDS)))
-            else:
-                bury(self._child)
+            end(self._child, ((signal.SIGINT, 0.8 * _STOP_SECONDS), (signal.SIGQUIT, 0.2 * _STOP_SECONDS)))
             self._child = None
         self.start(give_up)
 

@@ -76,6 +76,11 @@ class Keeper:
         """The process id of the living child."""
         return self._child.pid if self._child is not None and self._child.returncode is None else None
 
+    @property
+    def alive(self) -> bool:
+        """Whether the child has not ended yet."""
+        return self._child is not None and self._child.returncode is None and not _has_ended(self._child.pid)
+
     async def start(self) -> None:
         """Starts it and returns when it is ready. Raises :class:`StartFailed` with its last words."""
         self._spawn()

@@ -1,0 +1,52 @@
+"""Operational alerts of the supervisor: a process died. One open alert a process, closed when it has run for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+__all__ = ["Alarm", "Alerts"]
+
+_QUIET_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 1.0
+
+
+class Alerts(Protocol):
+    """Where alerts are raised and cleared; never blocks. :class:`guard.records.alerts.Alerts` is one."""
+
+    def alert(self, kind: str) -> None:
+        """One more cause of this kind."""
+        ...
+
+    def clear(self, kind: str) -> None:
+        """The causes of this kind are gone."""
+        ...
+
+
+class Alarm:
+    """Raises an alert for each death and clears it when the process has not died again for a minute."""
+
+    def __init__(self, alerts: Alerts, clock: Callable[[], float] = time.monotonic) -> None:
+        self._alerts = alerts
+        self._clock = clock
+        self._died: dict[str, float] = {}
+
+    def died(self, name: str) -> None:
+        """Process ``name`` died."""
+        self._died[name] = self._clock()
+        self._alerts.alert(f"process_died:{name}")
+
+    def look(self) -> None:
+        """Clears what has been quiet long enough."""
+        for name, at in list(self._died.items()):
+            if self._clock() - at > _QUIET_SECONDS:
+                del self._died[name]
+                self._alerts.clear(f"process_died:{name}")
+
+    async def run(self) -> None:
+        """Looks for ever."""
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            self.look()

@@ -1,0 +1,107 @@
+"""Which turns the terminal shows, and how."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from rich.console import Console
+
+from guard.supervise.alarm import Alarm
+from guard.supervise.feed import Feed
+from guard.supervise.screen import Screen
+
+NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def row(number: int = 1, **more: Any) -> dict[str, Any]:
+    """A row as the query gives it."""
+    base: dict[str, Any] = {
+        "id": UUID(int=number),
+        "attempt": 1,
+        "tried_at": NOW,
+        "action": "complete",
+        "status": "full",
+        "severity": 3,
+        "rules": [
+            {"id": "ideation-with-method", "severity": 3, "outcome": "fired"},
+            {"id": "long-evening", "severity": 1, "outcome": "suppressed", "by": "elevated"},
+        ],
+        "delivered": "whole",
+        "case_id": UUID(int=9),
+        "name": "home",
+    }
+    return {**base, **more}
+
+
+def test_a_turn_is_shown_once_and_only_what_fired() -> None:
+    """However often it is read."""
+    feed = Feed(NOW)
+    (line,) = feed.new([row()], NOW)
+    assert (line.action, line.severity, line.rules, line.case) == ("complete", 3, ("ideation-with-method",), True)
+    assert feed.new([row()], NOW + timedelta(seconds=1)) == []
+    assert [line.attempt for line in feed.new([row(attempt=2)], NOW)] == [2]
+
+
+def test_a_turn_that_still_goes_on_is_shown_when_its_reply_has_left() -> None:
+    """A severe turn is written before its reply; what is shown is how it ended."""
+    feed = Feed(NOW)
+    early = row(delivered="none", action="guide")
+    assert feed.new([early], NOW + timedelta(seconds=1)) == []
+    (line,) = feed.new([row(delivered="part")], NOW + timedelta(seconds=2))
+    assert (line.action, line.part) == ("complete", True)
+    (alone,) = feed.new([row(2, delivered="none")], NOW + timedelta(seconds=4))
+    assert alone.part
+
+
+def test_what_it_remembers_and_reads_is_bounded() -> None:
+    """Ten minutes later nothing is left of an old turn, and no old row is read again."""
+    feed = Feed(NOW)
+    feed.new([row(number) for number in range(100)], NOW)
+    later = NOW + timedelta(minutes=11)
+    feed.new([], later)
+    assert feed._shown == {}
+    assert feed.since(later) > NOW + timedelta(minutes=5)
+    assert feed.since(NOW) == NOW
+
+
+def test_a_line_says_what_was_done_and_nothing_of_what_was_said() -> None:
+    """Time, id, action, status, severity, rules, marks."""
+    out = io.StringIO()
+    screen = Screen(Console(file=out, width=60))
+    (line,) = Feed(NOW).new([row(attempt=2, delivered="part")], NOW)
+    screen.turn(line)
+    head, shown = out.getvalue().splitlines()
+    assert head.split() == ["time", "turn", "action", "status", "sev", "rules", "that", "fired"]
+    assert shown.split()[1:] == [
+        str(UUID(int=1)), "complete", "full", "3", "ideation-with-method",
+        "[case]", "[not", "delivered", "whole]", "[attempt", "2]",
+    ]  # fmt: skip
+
+
+def test_an_alert_is_cleared_after_a_quiet_minute_and_raised_at_every_death() -> None:
+    """One kind a process; the records make one open alert of it."""
+    told: list[tuple[str, str]] = []
+    now = [0.0]
+
+    class Told:
+        def alert(self, kind: str) -> None:
+            told.append(("alert", kind))
+
+        def clear(self, kind: str) -> None:
+            told.append(("clear", kind))
+
+    alarm = Alarm(Told(), lambda: now[0])
+    alarm.died("scorer")
+    now[0] = 59.0
+    alarm.died("scorer")
+    alarm.look()
+    now[0] = 118.0
+    alarm.look()
+    assert told == [("alert", "process_died:scorer")] * 2
+    now[0] = 120.0
+    alarm.look()
+    alarm.look()
+    assert told[2:] == [("clear", "process_died:scorer")]
