@@ -263,7 +263,12 @@ class Batches:
         """The thread of the tiers."""
         while (batch := self._orders.get()) is not None:
             start = time.monotonic()
-            answers = [_answer(tiered) for tiered in self._stack.score([job.item for job in batch])]
+            try:
+                answers = [_answer(tiered) for tiered in self._stack.score([job.item for job in batch])]
+            except Exception as error:
+                # Without this thread nothing would ever be scored again.
+                _log.error("a batch of %d could not be scored: %s", len(batch), type(error))
+                answers = [Answer(Outcome.FAILED)] * len(batch)
             try:
                 self._loop.call_soon_threadsafe(self._finished, batch, answers, time.monotonic() - start)
             except RuntimeError:  # the loop is closed: nobody waits any more

@@ -19,7 +19,7 @@ from detectors.contract import Item
 from detectors.scorer.batches import Bounds
 from detectors.scorer.errors import ScorerRunning, SocketUnfit
 from detectors.scorer.server import Server
-from detectors.scorer.tiers import Stack, Tier
+from detectors.scorer.tiers import Identify, Stack, Tier
 from detectors.signals import Scores
 
 __all__ = ["LexiconTier", "claim_socket", "run", "serve", "tiers_for"]
@@ -116,6 +116,7 @@ async def serve(
     tiers: Sequence[Tier],
     socket_path: Path,
     *,
+    identify: Identify | None = None,
     bounds: Bounds | None = None,
     parent: int | None = None,
     drain_seconds: float = 5.0,
@@ -129,7 +130,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     orphaned = False
     with claim_socket(socket_path) as listening:
-        server = Server(Stack(tiers), bounds)
+        server = Server(Stack(tiers, identify), bounds)
         await server.start(listening)
         for number in (signal.SIGTERM, signal.SIGINT):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread: only ``stop`` ends it
@@ -157,8 +158,12 @@ def run(
     within a second. Raises :class:`ScorerRunning` and :class:`SocketUnfit`.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
+    from detectors.language import identify
+
     tiers = tiers_for(device)
-    work = serve(tiers, Path(socket_path), bounds=bounds, parent=parent_death, drain_seconds=drain_seconds)
+    work = serve(
+        tiers, Path(socket_path), identify=identify, bounds=bounds, parent=parent_death, drain_seconds=drain_seconds
+    )
     try:
         import uvloop
     except ImportError:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from detectors.contract import Item
 from detectors.signals import Scores, vocabulary
 from detectors.signals import Tier as Answered
 
-__all__ = ["Stack", "Tier", "Tiered", "merge"]
+__all__ = ["Identify", "Stack", "Tier", "Tiered", "merge"]
+
+Identify = Callable[[str, str | None], str | None]
+"""A text's language (ISO 639-1) from the text and what the session's was so far; ``None`` where it cannot be told."""
 
 _log = logging.getLogger(__name__)
 
@@ -99,10 +102,12 @@ def _sound(scores: Scores) -> Scores:
 class Stack:
     """Tiers, the highest first. A tier that fails is left out for that batch and counted; the lower ones still answer."""
 
-    def __init__(self, tiers: Sequence[Tier]) -> None:
+    def __init__(self, tiers: Sequence[Tier], identify: Identify | None = None) -> None:
+        """``identify``: tells a text's language, given what the session's was so far; the tiers get what it says."""
         if not tiers:
             raise ValueError("a scorer needs at least one tier")
         self._tiers = tuple(tiers)
+        self._identify = identify
         self.failures: dict[str, int] = {tier.name: 0 for tier in tiers}
         self.ailing: dict[str, bool] = {tier.name: False for tier in tiers}
 
@@ -118,6 +123,7 @@ class Stack:
 
     def score(self, batch: Sequence[Item]) -> list[Tiered]:
         """One :class:`Tiered` for each item, in order. Never raises for what a text contains."""
+        batch = [self._in_language(item) for item in batch]
         merged: list[Scores | None] = [None] * len(batch)
         settled = [True] * len(batch)
         for tier in self._tiers:
@@ -127,7 +133,20 @@ class Stack:
                     continue
                 above = merged[at]
                 merged[at] = _sound(scores) if above is None else merge(above, scores)
+        for at, scores in enumerate(merged):
+            if scores is not None and scores.language is None and batch[at].language is not None:
+                merged[at] = replace(scores, language=batch[at].language)
         return [Tiered(scores, sure) for scores, sure in zip(merged, settled, strict=True)]
+
+    def _in_language(self, item: Item) -> Item:
+        if self._identify is None:
+            return item
+        try:
+            language = self._identify(item.text, item.language)
+        except Exception as error:
+            _log.error("a text's language could not be identified: %s", type(error))
+            return item
+        return item if language == item.language else replace(item, language=language)
 
     def _ask(self, tier: Tier, batch: Sequence[Item]) -> list[Scores | None]:
         """A tier's answers; ``None`` for each item that it fails on alone, too."""

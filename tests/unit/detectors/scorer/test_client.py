@@ -14,6 +14,9 @@ from detectors.errors import ScorerUnavailable
 from detectors.scorer.batches import Bounds
 from detectors.scorer.client import ScorerClient
 from detectors.scorer.frames import FrameReader, Kind, frame
+from detectors.scorer.process import claim_socket
+from detectors.scorer.server import Server
+from detectors.scorer.tiers import Stack, Tiered
 from detectors.scorer.wire import Outcome, decode_answer, encode_ask, encode_hello, encode_item
 from detectors.signals import Scores, Side
 from tests.unit.detectors.scorer.tiers import FIRST, DigestTier, GateTier, expected, serving
@@ -388,3 +391,35 @@ async def test_what_cannot_be_reached_in_time_is_refused_at_once_when_many_wait(
         await asyncio.gather(first, waiting, patient)
         assert "hopeless" not in tier.texts
         await client.close()
+
+
+async def test_a_text_whose_language_cannot_be_told_is_scored_all_the_same(tmp_path: Path) -> None:
+    def identify(text: str, hint: str | None) -> str | None:
+        if text == "odd":
+            raise RuntimeError(text)
+        return hint
+
+    async with serving(tmp_path, DigestTier(), identify=identify) as (path, _):
+        client = ScorerClient(path)
+        got = await client.score(items("odd", "even"), deadline=2)
+        assert [value(one) for one in got] == [expected(item) for item in items("odd", "even")]
+        await client.close()
+
+
+async def test_the_tiers_thread_outlives_whatever_happens_in_it(tmp_path: Path) -> None:
+    class Fragile(Stack):
+        def score(self, batch: Sequence[Item]) -> list[Tiered]:
+            if any(item.text == "odd" for item in batch):
+                raise RuntimeError("odd")
+            return super().score(batch)
+
+    path = tmp_path / "run" / "s"
+    with claim_socket(path) as listening:
+        server = Server(Fragile([DigestTier()]))
+        await server.start(listening)
+        client = ScorerClient(path)
+        with pytest.raises(ScorerUnavailable, match="refused"):
+            await client.score(items("odd"), deadline=2)
+        assert value((await client.score(items("even"), deadline=2))[0]) == expected(Item(Side.USER, "even"))
+        await client.close()
+        await server.drain(1)

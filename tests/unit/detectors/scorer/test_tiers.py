@@ -99,3 +99,25 @@ def test_the_revision_names_every_tier() -> None:
     assert len(revisions) == 4
     with pytest.raises(ValueError, match="at least one tier"):
         Stack([])
+
+
+def test_every_tier_gets_the_language_that_was_identified() -> None:
+    heard: list[tuple[str, str | None]] = []
+
+    def identify(text: str, hint: str | None) -> str | None:
+        return {"hallo du": "de", "?": None}.get(text, hint)
+
+    class Listener:
+        name = "listener@1"
+
+        def score(self, batch: Sequence[Item]) -> list[Scores]:
+            heard.extend((item.text, item.language) for item in batch)
+            return [Scores.of(item.side, self.name, {}) for item in batch]
+
+    asked = [Item(Side.USER, "hallo du"), Item(Side.USER, "ok", language="fr"), Item(Side.USER, "?", language="fr")]
+    got = Stack([Listener()], identify).score(asked)
+    assert heard == [("hallo du", "de"), ("ok", "fr"), ("?", None)]
+    assert [one.scores.language for one in got if one.scores is not None] == ["de", "fr", None]
+    (kept,) = Stack([DigestTier()], identify).score(asked[:1])
+    assert kept.scores is not None
+    assert kept.scores.language == "en", "what a tier says of the language stands"

@@ -14,7 +14,7 @@ from detectors.contract import Item
 from detectors.scorer.batches import Bounds
 from detectors.scorer.process import claim_socket
 from detectors.scorer.server import Server
-from detectors.scorer.tiers import Stack, Tier
+from detectors.scorer.tiers import Identify, Stack, Tier
 from detectors.signals import Scores, Side
 
 __all__ = ["DigestTier", "GateTier", "expected", "serving"]
@@ -64,11 +64,13 @@ class GateTier(DigestTier):
 
 
 @asynccontextmanager
-async def serving(folder: Path, *tiers: Tier, bounds: Bounds | None = None) -> AsyncIterator[tuple[Path, Server]]:
+async def serving(
+    folder: Path, *tiers: Tier, bounds: Bounds | None = None, identify: Identify | None = None
+) -> AsyncIterator[tuple[Path, Server]]:
     """A scorer on a socket in ``folder``, in this loop."""
     path = folder / "run" / "s"
     with claim_socket(path) as listening:
-        server = Server(Stack(tiers), bounds)
+        server = Server(Stack(tiers, identify), bounds)
         await server.start(listening)
         try:
             yield path, server
