@@ -236,8 +236,10 @@ class ScorerClient:
             raise ScorerUnavailable("overloaded") from None
         except ScorerUnavailable as error:
             if error.reason == "deadline" and link.heard == heard:
-                # Not one byte since the call began: the scorer may hang. Until it answers a probe, others need not wait.
-                link.doubt()
+                # Not one byte since the call began: the scorer may hang, and then it does so on every connection.
+                for any_link in self._links:
+                    if any_link is not None:
+                        any_link.doubt()
             raise
         finally:
             left = [number for number in numbers if self._waiting.pop(number, None) is not None]

@@ -164,9 +164,12 @@ async def test_a_killed_scorer_costs_no_call_and_is_found_again(scorers: Scorers
     assert len(recovered) == 1
 
 
-async def test_a_hanging_scorer_costs_one_deadline_not_one_each(scorers: Scorers, client: ScorerClient) -> None:
+@pytest.mark.parametrize("connections", [1, 2])
+async def test_a_hanging_scorer_costs_one_deadline_not_one_each(scorers: Scorers, connections: int) -> None:
     process = scorers.start()
+    client = ScorerClient(scorers.path, memo_entries=0, connections=connections)
     assert await client.start(10)
+    await asyncio.sleep(0.1)
     await client.score([user("a")], deadline=1)
     process.send_signal(signal.SIGSTOP)
     with pytest.raises(ScorerUnavailable, match="deadline"):
@@ -180,6 +183,7 @@ async def test_a_hanging_scorer_costs_one_deadline_not_one_each(scorers: Scorers
     process.send_signal(signal.SIGCONT)
     await until(lambda: client.healthy, 2)
     assert value((await client.score([user("d")], deadline=1))[0]) == expected(user("d"))
+    await client.close()
 
 
 async def test_overload_is_bounded_and_answered_at_once(scorers: Scorers) -> None:
