@@ -7,14 +7,24 @@ HandrailError
 ├── KeyUnusable          the master key cannot be read, or does not open what it should
 ├── TextDestroyed        the key of a text was destroyed: the text is gone
 ├── NameTaken            a tenant, reviewer or channel of this name exists
-└── NotFound             there is no such tenant, key, reviewer or channel
+├── NotFound             there is no such tenant, key, reviewer or channel
+└── RequestRefused       a name or a value cannot be
 """
 
 from __future__ import annotations
 
 from guard.errors import HandrailError
 
-__all__ = ["DatabaseTooOld", "KeyUnusable", "NameTaken", "NotFound", "SchemaUnknown", "TextDestroyed", "VocabularyMismatch"]
+__all__ = [
+    "DatabaseTooOld",
+    "KeyUnusable",
+    "NameTaken",
+    "NotFound",
+    "RequestRefused",
+    "SchemaUnknown",
+    "TextDestroyed",
+    "VocabularyMismatch",
+]
 
 
 class DatabaseTooOld(HandrailError):
@@ -43,3 +53,7 @@ class NameTaken(HandrailError):
 
 class NotFound(HandrailError):
     """There is no such tenant, key, reviewer or channel."""
+
+
+class RequestRefused(HandrailError):
+    """A name or a value that was given cannot be; says what may be given."""

@@ -1,0 +1,169 @@
+"""Connections to PostgreSQL: bounded, with a timeout on everything, and back by themselves after the database was away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import select
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import orjson
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.types.json import set_json_loads
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from guard.errors import RecordsUnavailable
+
+__all__ = ["Database", "is_outage"]
+
+_logger = logging.getLogger(__name__)
+
+_PROBE_FIRST: Final = 0.05
+_PROBE_LAST: Final = 1.0
+_WAITING: Final = 2048  # callers that may wait for a connection at one moment
+_RECONNECT_SECONDS: Final = 2.0  # short, so that its backoff stays short too: the probe below asks again and again
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether ``error`` says that the database is away, rather than that one statement is wrong or slow."""
+    if isinstance(error, (RecordsUnavailable, PoolTimeout, PoolClosed, TooManyRequests, OSError, TimeoutError)):
+        return True
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return False
+    state = getattr(error, "sqlstate", None)
+    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+        # 40: somebody else's turn first (retried); 53: out of memory, disk or connections; 57P0x: going down or coming up
+        return state is None or state[:2] in ("08", "53", "57", "58")
+    return False
+
+
+async def _configure(connection: AsyncConnection[Any]) -> None:
+    set_json_loads(orjson.loads, connection)
+
+
+async def _check(connection: AsyncConnection[Any]) -> None:
+    """An idle connection has nothing to say: if it can be read from, the server has most likely ended it."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        await connection.execute("")
+
+
+class Database:
+    """A pool for everything (``main``) and one for claims, whose commits need not wait for the disk.
+
+    ``seconds`` bounds a statement, a wait for a lock, a wait for a connection and a connection attempt.
+    """
+
+    def __init__(self, url: str, *, seconds: float, connections: int = 8) -> None:
+        self._seconds = seconds
+        self._away = False
+        self._back: asyncio.Task[None] | None = None
+        self._on_back: list[Callable[[], None]] = []
+        self._on_away: list[Callable[[], None]] = []
+        self._main = self._pool(url, "main", connections, "-c synchronous_commit=on")
+        self._claims = self._pool(url, "claims", 2, "-c synchronous_commit=off")
+
+    def _pool(self, url: str, name: str, size: int, options: str = "") -> AsyncConnectionPool[AsyncConnection[Any]]:
+        milliseconds = max(1, round(self._seconds * 1000))
+        settings = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC -c jit=off"
+        kwargs: dict[str, Any] = {
+            "autocommit": True,
+            "application_name": f"handrail {name}",
+            "connect_timeout": max(1, round(self._seconds)),
+            "options": f"{settings} -c idle_in_transaction_session_timeout={10 * milliseconds} {options}".strip(),
+            # A database that vanished without a word is noticed within seconds.
+            "tcp_user_timeout": milliseconds,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+        }
+        return AsyncConnectionPool(
+            url,
+            kwargs=kwargs,
+            min_size=1,
+            max_size=size,
+            open=False,
+            name=f"handrail-{name}",
+            timeout=self._seconds,
+            max_waiting=_WAITING,
+            reconnect_timeout=_RECONNECT_SECONDS,
+            num_workers=2,
+            configure=_configure,
+            check=_check,
+        )
+
+    @property
+    def away(self) -> bool:
+        """Whether the database is known to be away. Callers then do without it at once instead of waiting."""
+        return self._away
+
+    def when_away(self, call: Callable[[], None]) -> None:
+        """``call`` runs each time the database goes away."""
+        self._on_away.append(call)
+
+    def when_back(self, call: Callable[[], None]) -> None:
+        """``call`` runs each time the database has come back."""
+        self._on_back.append(call)
+
+    async def open(self) -> None:
+        """Connects. Returns also where the database is away: it is then looked for in the background."""
+        await asyncio.gather(self._main.open(wait=False), self._claims.open(wait=False))
+        try:
+            await asyncio.gather(self._main.wait(self._seconds), self._claims.wait(self._seconds))
+        except PoolTimeout:
+            self.note(RecordsUnavailable("PostgreSQL does not answer"))
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        if self._back is not None:
+            self._back.cancel()
+            await asyncio.wait([self._back])
+        await asyncio.gather(self._main.close(self._seconds), self._claims.close(self._seconds))
+
+    @asynccontextmanager
+    async def connection(self, *, claims: bool = False) -> AsyncIterator[AsyncConnection[Any]]:
+        """A connection in autocommit mode, UTC. Raises :class:`~guard.errors.RecordsUnavailable` at once while the
+        database is known to be away; an outage that shows itself here is noted."""
+        if self._away:
+            raise RecordsUnavailable("PostgreSQL is away")
+        pool = self._claims if claims else self._main
+        try:
+            async with pool.connection() as connection:
+                yield connection
+        except (psycopg.Error, PoolTimeout, PoolClosed, TooManyRequests, OSError) as error:
+            self.note(error)
+            raise
+
+    def note(self, error: BaseException) -> None:
+        """Takes notice of an error; an outage begins the search for the database's return."""
+        if self._away or not is_outage(error):
+            return
+        self._away = True
+        _logger.warning("PostgreSQL is away (%s); turns go to the journal", type(error).__name__)
+        self._back = asyncio.get_running_loop().create_task(self._wait_until_back())
+        for call in self._on_away:
+            call()
+
+    async def _wait_until_back(self) -> None:
+        pause = _PROBE_FIRST
+        while True:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _PROBE_LAST)
+            try:
+                await asyncio.gather(self._main.check(), self._claims.check())
+                for pool in (self._main, self._claims):
+                    async with asyncio.timeout(self._seconds), pool.connection(self._seconds) as connection:
+                        await connection.execute("select 1")
+            except (psycopg.Error, PoolTimeout, TooManyRequests, OSError, TimeoutError):
+                continue
+            except PoolClosed:
+                return
+            break
+        self._away = False
+        _logger.info("PostgreSQL is back")
+        for call in self._on_back:
+            call()

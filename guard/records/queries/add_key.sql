@@ -1,0 +1,1 @@
+insert into api_keys (tenant_id, id, prefix, digest) values (%(tenant_id)s, %(id)s, %(prefix)s, %(digest)s)
