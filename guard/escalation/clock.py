@@ -54,7 +54,7 @@ class Clock(threading.Thread):
         jobs: Sequence[Job],
         meter: Meter,
         *,
-        poll_seconds: float = 1.0,
+        poll_seconds: float = 0.5,
     ) -> None:
         super().__init__(name="clock", daemon=True)
         self._store = store

@@ -16,13 +16,13 @@ from guard.escalation.errors import BrokerUnfit, SecretUnusable
 from guard.escalation.store import connection_string
 from guard.records.errors import KeyUnusable
 from guard.records.keys import Keys
-from guard.settings import Settings
+from guard.settings import Settings, load_settings
 
 _URL = "postgresql://hand%20rail:p%40ss%2F%27%20word@/handrail?host=%2Frun%2Fhand%20rail"
 
 
 def _settings(**values: Any) -> Settings:
-    return Settings(**values)
+    return load_settings(values)
 
 
 def test_the_database_is_the_broker_unless_told_otherwise() -> None:

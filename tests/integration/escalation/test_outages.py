@@ -1,0 +1,159 @@
+"""Workers that die, a database that dies, and what arrives all the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from tests.integration.escalation import receiver as behave
+from tests.integration.escalation.house import House, Worker, alive, children
+from tests.integration.escalation.receiver import Receiver
+from tests.postgres import Cluster
+
+
+@pytest.fixture
+def pair(house: House) -> Iterator[tuple[Worker, Worker]]:
+    first = house.work(wait=False)
+    second = house.work()
+    house.ready(first)
+    yield first, second
+    for worker in (first, second):
+        if worker.process.poll() is None:
+            assert worker.stop() < 8
+
+
+def test_a_worker_killed_in_the_middle_is_made_up_for_under_the_same_id(house: House, receiver: Receiver) -> None:
+    released = threading.Event()
+    tenant, path = house.tenant(), f"/{uuid4()}"
+    house.channel(tenant, receiver.on(path, behave.first(1, behave.hold(released))))
+    worker = house.work()
+    message = house.tell(tenant)
+    receiver.wait(path, 1)
+    pool = children(worker.process.pid)
+    assert len(pool) == 2
+    worker.kill()
+    assert not alive(pool, 2), "the pool's processes outlived their worker"
+    released.set()
+    successor = house.work()
+    one, two = receiver.wait(path, 2)
+    assert one.id == two.id
+    assert one.body == two.body
+    assert house.settled(message, "delivered")["attempts"] == 2
+    assert successor.stop() < 8
+
+
+def test_two_workers_send_nothing_twice_and_one_death_loses_nothing(
+    house: House, receiver: Receiver, pair: tuple[Worker, Worker]
+) -> None:
+    first, second = pair
+    tenants = [house.tenant() for _ in range(3)]
+    paths = [f"/{uuid4()}" for _ in tenants]
+    for tenant, path in zip(tenants, paths, strict=True):
+        house.channel(tenant, receiver.url(path))
+    for tenant in tenants:
+        house.tell_many(tenant, 40, severity=1)
+        house.tell_many(tenant, 40, severity=4)
+    for path in paths:
+        assert len({seen.id for seen in receiver.wait(path, 80)}) == 80
+    time.sleep(0.3)
+    assert [len(receiver.at(path)) for path in paths] == [80, 80, 80]
+    beats = house.rows("select pid from heartbeats where process = 'worker' and at > now() - interval '10 seconds'")
+    assert {first.process.pid, second.process.pid} <= {row["pid"] for row in beats}
+    # Now one dies at some moment of a second wave.
+    for tenant in tenants:
+        house.tell_many(tenant, 60, severity=3)
+    time.sleep(0.05)
+    first.kill()
+    for path in paths:
+        deadline = time.monotonic() + 15
+        while len({seen.id for seen in receiver.at(path)}) < 140:
+            assert time.monotonic() < deadline, len({seen.id for seen in receiver.at(path)})
+            time.sleep(0.02)
+    (row,) = house.rows("select count(*) as n from deliveries where tenant_id = any(%s) and state <> 'delivered'", [tenants])
+    assert row["n"] == 0 or house.settled(house.tell(tenants[0]), "delivered")
+    # Somebody leads: the heartbeat task, sent by the leader and run by a pool process, goes on.
+    deadline = time.monotonic() + 12
+    since = house.rows("select now() as now")[0]["now"]
+    while not house.rows("select 1 from heartbeats where process = 'worker.tasks' and at > %s", [since]):
+        assert time.monotonic() < deadline, "no leader after the first one's death"
+        time.sleep(0.05)
+
+
+def test_postgresql_killed_and_restarted_goes_on_by_itself(house: House, receiver: Receiver, cluster: Cluster) -> None:
+    tenant, path = house.tenant(), f"/{uuid4()}"
+    house.channel(tenant, receiver.url(path))
+    worker = house.work()
+    house.tell(tenant)
+    receiver.wait(path, 1)
+    for round_ in range(2):
+        cluster.kill()
+        time.sleep(0.7 if round_ else 0.0)
+        cluster.restart()
+        message = house.tell(tenant)
+        receiver.wait(path, 2 + round_, 15)
+        house.settled(message, "delivered", 15)
+    assert len({seen.id for seen in receiver.at(path)}) == 3
+    assert worker.process.poll() is None
+    assert worker.stop() < 8
+
+
+def test_a_stop_does_not_wait_for_a_receiver_that_hangs(house: House, receiver: Receiver) -> None:
+    released = threading.Event()
+    tenant, path = house.tenant(), f"/{uuid4()}"
+    house.channel(tenant, receiver.on(path, behave.first(1, behave.hold(released))))
+    worker = house.work(total_seconds=20.0)
+    house.tell(tenant)
+    receiver.wait(path, 1)
+    pool = children(worker.process.pid)
+    assert worker.stop() < 8
+    assert not alive(pool, 1)
+    released.set()
+
+
+def test_a_stop_while_the_database_is_away(house: House, cluster: Cluster) -> None:
+    worker = house.work()
+    cluster.kill()
+    time.sleep(0.5)
+    try:
+        assert worker.stop() < 8
+    finally:
+        cluster.restart()
+
+
+def test_the_worker_ends_with_its_supervisor_when_asked(house: House) -> None:
+    # A stand-in for the supervisor starts the worker, says its id, and is killed.
+    code = "import subprocess, sys, os, time; print(subprocess.Popen(sys.argv[1:]).pid, flush=True); time.sleep(60)"
+    supervisor = house.work(command=[sys.executable, "-c", code], parent=-1, wait=False)
+    deadline = time.monotonic() + 10
+    # ``parent=-1`` is nobody's parent: the worker must end by itself within two seconds of starting to look.
+    while not (found := supervisor.log.read_text().split("\n")[0]).isdigit():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert not alive([int(found)], 10)
+    os.killpg(supervisor.process.pid, signal.SIGKILL)
+    supervisor.process.wait()
+
+
+def test_a_worker_without_a_database_says_what_to_do(house: House) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from guard.escalation.worker import run\nfrom guard.settings import load_settings\nrun(load_settings())",
+        ],
+        env={**os.environ, "HANDRAIL_DATA_DIR": str(house.folder)},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "HANDRAIL_DATABASE_URL" in done.stderr
