@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 
 _ITEM_BYTES: Final = 200  # what an item costs beside its text, as if it were text
 _PACE_WEIGHT: Final = 0.2
+_LAST_SECONDS: Final = 0.1
 
 
 class Asker(Protocol):
@@ -194,6 +195,12 @@ class Batches:
             self._where.clear()
             self._waiting.clear()
         self._orders.put(None)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the tiers' thread is still inside a batch after a drain; it cannot be ended but with the process."""
+        self._thread.join(_LAST_SECONDS)
+        return self._thread.is_alive()
 
     def _begin(self) -> None:
         if self._running or not self._waiting:

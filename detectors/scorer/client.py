@@ -196,7 +196,13 @@ class ScorerClient:
         call = _Call(len(items), loop.create_future())
         asks: list[tuple[int, bytes, bytes]] = []
         for at, item in enumerate(items):
-            raw = encode_item(item)
+            try:
+                raw = encode_item(item)
+            except (
+                WireError
+            ) as error:  # a rung or a language that is none: a fault of the caller's, but no reason to fail a turn
+                _log.error("an item cannot be asked for: %s", error)
+                raise ScorerUnavailable("refused") from None
             key = self._memo.key(raw, "")
             known = self._memo.get(key)
             if known is None:
@@ -270,7 +276,17 @@ class ScorerClient:
         if self._closed:
             raise ScorerUnavailable("closed")
         if not self._keepers:
-            self._keepers = [asyncio.create_task(self._keep_one(slot)) for slot in range(len(self._links))]
+            self._keepers = [asyncio.create_task(self._keep_always(slot)) for slot in range(len(self._links))]
+
+    async def _keep_always(self, slot: int) -> None:
+        while True:
+            try:
+                await self._keep_one(slot)
+            except Exception as error:
+                # Nobody else would ever connect again.
+                self._tried.set()
+                _log.exception("a connection to the scorer could not be kept: %s", type(error))
+                await asyncio.sleep(_PROBE_SECONDS[-1])
 
     async def _keep_one(self, slot: int) -> None:
         """Keeps one connection: makes it, watches it, makes it anew."""

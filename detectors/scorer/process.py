@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -19,10 +20,10 @@ from detectors.contract import Item
 from detectors.scorer.batches import Bounds
 from detectors.scorer.errors import ScorerRunning, SocketUnfit
 from detectors.scorer.server import Server
-from detectors.scorer.tiers import Identify, Stack, Tier
+from detectors.scorer.tiers import Stack, Tier
 from detectors.signals import Scores
 
-__all__ = ["LexiconTier", "claim_socket", "run", "serve", "tiers_for"]
+__all__ = ["LexiconTier", "claim_socket", "run", "run_stack", "serve", "stack_for", "tiers_for"]
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,13 @@ class LexiconTier:
 def tiers_for(device: str) -> list[Tier]:
     """What scores on ``device`` (auto, cpu, cuda, cuda:N), the highest tier first."""
     return [LexiconTier()]
+
+
+def stack_for(device: str) -> Stack:
+    """All of it with the language identifier: what the scorer process serves, for a program that scores by itself."""
+    from detectors.language import identify
+
+    return Stack(tiers_for(device), identify)
 
 
 @contextmanager
@@ -113,35 +121,36 @@ def _answers(path: Path) -> bool:
 
 
 async def serve(
-    tiers: Sequence[Tier],
+    stack: Stack,
     socket_path: Path,
     *,
-    identify: Identify | None = None,
     bounds: Bounds | None = None,
     parent: int | None = None,
     drain_seconds: float = 5.0,
     stop: asyncio.Event | None = None,
-) -> None:
+) -> bool:
     """Serves until ``stop`` is set, SIGTERM or SIGINT comes, or ``parent`` is no longer this process's parent.
 
-    A signal drains: what was asked is answered within ``drain_seconds``. A dead parent ends it at once.
+    A signal drains: what was asked is answered within ``drain_seconds``. A dead parent ends it at once. False
+    where a tier is still busy with something that cannot be interrupted, so that only the process's end ends it.
     """
     stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
     orphaned = False
     with claim_socket(socket_path) as listening:
-        server = Server(Stack(tiers, identify), bounds)
+        server = Server(stack, bounds)
         await server.start(listening)
         for number in (signal.SIGTERM, signal.SIGINT):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread: only ``stop`` ends it
                 loop.add_signal_handler(number, stop.set)
-        _log.info("the scorer serves with %d tiers", len(tiers), extra={"model": tiers[0].name})
+        _log.info("the scorer serves", extra={"model": stack.model})
         while not stop.is_set() and not orphaned:
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if parent is None else _PARENT_SECONDS):
                     await stop.wait()
             orphaned = parent is not None and os.getppid() != parent
         await server.drain(0.0 if orphaned else drain_seconds)
+        return not server.batches.stuck
 
 
 def run(
@@ -157,16 +166,30 @@ def run(
     ``parent_death``: the process id of the supervisor; when that is no longer this process's parent, the scorer ends
     within a second. Raises :class:`ScorerRunning` and :class:`SocketUnfit`.
     """
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    from detectors.language import identify
+    run_stack(stack_for(device), socket_path, parent_death=parent_death, bounds=bounds, drain_seconds=drain_seconds)
 
-    tiers = tiers_for(device)
-    work = serve(
-        tiers, Path(socket_path), identify=identify, bounds=bounds, parent=parent_death, drain_seconds=drain_seconds
-    )
+
+def run_stack(
+    stack: Stack,
+    socket_path: str | Path,
+    *,
+    parent_death: int | None = None,
+    bounds: Bounds | None = None,
+    drain_seconds: float = 5.0,
+) -> None:
+    """:func:`run` with tiers of one's own."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    # What was loaded stays for good; the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    work = serve(stack, Path(socket_path), bounds=bounds, parent=parent_death, drain_seconds=drain_seconds)
     try:
         import uvloop
     except ImportError:
-        asyncio.run(work)
+        clean = asyncio.run(work)
     else:
-        uvloop.run(work)
+        clean = uvloop.run(work)
+    if not clean:
+        # An orderly end would wait for a library that may be inside a device's driver.
+        logging.shutdown()
+        os._exit(0)

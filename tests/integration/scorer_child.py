@@ -7,10 +7,9 @@ import logging
 import sys
 from pathlib import Path
 
-import uvloop
-
 from detectors.scorer.batches import Bounds
-from detectors.scorer.process import serve
+from detectors.scorer.process import run_stack
+from detectors.scorer.tiers import Stack
 from tests.unit.detectors.scorer.tiers import DigestTier
 
 
@@ -23,9 +22,9 @@ def main() -> None:
     parser.add_argument("--parent-pid", type=int, default=None)
     given = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
-    sys.setswitchinterval(0.0005)
     bounds = Bounds(queued=given.queued, memo_entries=given.memo)
-    uvloop.run(serve([DigestTier(given.model)], given.socket, bounds=bounds, parent=given.parent_pid, drain_seconds=3))
+    stack = Stack([DigestTier(given.model)])
+    run_stack(stack, given.socket, bounds=bounds, parent_death=given.parent_pid, drain_seconds=3)
 
 
 if __name__ == "__main__":

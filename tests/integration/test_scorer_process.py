@@ -299,6 +299,20 @@ async def test_sigterm_answers_what_was_asked_and_leaves_nothing(scorers: Scorer
     assert not scorers.path.exists()
 
 
+async def test_sigterm_ends_a_scorer_that_is_busy_for_longer_than_it_may(scorers: Scorers, client: ScorerClient) -> None:
+    process = scorers.start()
+    assert await client.start(10)
+    asked = asyncio.create_task(client.score([user("sleep 60")], deadline=60))
+    await asyncio.sleep(0.1)
+    start = time.monotonic()
+    process.terminate()
+    with pytest.raises(ScorerUnavailable, match="closed"):
+        await asked
+    assert await asyncio.to_thread(process.wait, 5) == 0
+    assert 2.5 < time.monotonic() - start < 4.5
+    assert not scorers.path.exists()
+
+
 async def test_a_second_scorer_does_not_start_and_a_stale_socket_does_not_stop_one(
     scorers: Scorers, client: ScorerClient
 ) -> None:

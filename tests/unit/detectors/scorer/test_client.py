@@ -423,3 +423,12 @@ async def test_the_tiers_thread_outlives_whatever_happens_in_it(tmp_path: Path) 
         assert value((await client.score(items("even"), deadline=2))[0]) == expected(Item(Side.USER, "even"))
         await client.close()
         await server.drain(1)
+
+
+async def test_an_item_that_cannot_be_carried_is_refused_like_any_other(tmp_path: Path) -> None:
+    async with serving(tmp_path, DigestTier()) as (path, _):
+        client = ScorerClient(path)
+        with pytest.raises(ScorerUnavailable, match="refused"):
+            await client.score([Item(Side.USER, "x", question=999)], deadline=2)
+        assert client.pending == 0
+        await client.close()
