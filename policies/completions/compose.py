@@ -7,6 +7,7 @@ in the session is avoided while anything else is left. Texts are English; the co
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from policies.completions import sentences
@@ -56,7 +57,7 @@ class TemplateComposer:
     def complete(self, need: Need) -> Composition:
         """A whole message that takes the place of a reply. Never raises, never returns a text with a red flaw."""
         try:
-            passed = self._attempts(need)
+            passed = self._attempts(_placed(need))
         except Exception:  # a person is waiting: whatever broke, they get the fixed text
             passed = None
         return passed if passed is not None else last_resort(need)
@@ -64,7 +65,7 @@ class TemplateComposer:
     def append(self, need: Need, *, reply: str) -> Composition | None:
         """What is to be added to a reply that is kept; ``None`` where it has all of it, or nothing fit passes."""
         try:
-            return self._append(need, reply)
+            return self._append(_placed(need), reply)
         except Exception:  # the reply is kept as it is rather than lost
             return None
 
@@ -268,6 +269,11 @@ class TemplateComposer:
             else:
                 draft.contacts()
         draft.question(question)
+
+
+def _placed(need: Need) -> Need:
+    """The need with its country written as the directory writes it."""
+    return replace(need, country=need.country.upper()) if need.country else need
 
 
 def _red(flaws: tuple[Flaw, ...]) -> bool:

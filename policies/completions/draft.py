@@ -167,12 +167,12 @@ class Draft:
     def emergency_if(self, *, paragraph: int, spare: int = KEEP) -> None:
         """The emergency number, for the case that it gets worse."""
         kind = self.template.family if self.template.family in sentences.EMERGENCY_IF else "risk"
-        if any(part.variant.startswith("emergency-") for part in self.parts):
+        if any(part.variant.startswith("call-if-") for part in self.parts):
             return
         emergency = self._emergency()
         number = emergency_number(emergency, police=kind in ("abuse", "violence"))
         self.fixed(
-            "redirection", f"emergency-{kind}", sentences.EMERGENCY_IF[kind].replace("{emergency}", number),
+            "redirection", f"call-if-{kind}", sentences.EMERGENCY_IF[kind].replace("{emergency}", number),
             paragraph=paragraph, spare=spare, shows=emergency,
         )  # fmt: skip
 
@@ -232,11 +232,13 @@ class Draft:
     # ---- contacts
 
     def _emergency(self) -> Contact | None:
-        return self._directory.emergency(self.need.country.upper() if self.need.country else None)
+        return self._directory.emergency(self.need.country)
 
     def _chosen(self, *, limit: int) -> list[Contact]:
         need, family = self.need, self.template.family
-        asked = tuple(name for name in need.refer if name in RESOURCE_CLASSES and name != "emergency")
+        # the emergency number has its own sentences, and a line for veterans waits until they said that they are one
+        barred = {"emergency"} if "veteran" in need.stated else {"emergency", "veteran"}
+        asked = tuple(name for name in need.refer if name in RESOURCE_CLASSES - barred)
         usual = _CLASSES.get(family, ("crisis", "general"))
         first = usual if family in _CRISIS and need.severity >= 2 else (asked or usual)
         if need.minor and family in ("distress", "line"):

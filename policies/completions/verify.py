@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -120,6 +120,7 @@ def verify(
     reply that a beat is joined to: its words count towards what is there, not towards what is wrong.
     """
     book = directory if directory is not None else shipped_directory()
+    need = replace(need, country=need.country.upper()) if need.country else need
     red: list[str] = []
     yellow: list[str] = []
     used = _used(composition, book)
@@ -179,6 +180,8 @@ def _without_contacts(text: str, need: Need, used: tuple[Contact, ...], book: Di
     """The text with every approved contact taken out, so that what is left can be read for words and digits."""
     for contact in used:
         text = text.replace(spoken(contact), "this contact")
+    # the emergency number may stand inside a longer one, so it goes last
+    for contact in used:
         if contact.emergency:
             for number in {emergency_number(contact), emergency_number(contact, police=True)}:
                 text = re.sub(rf"\b{re.escape(number)}\b", "that number", text)

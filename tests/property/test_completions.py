@@ -86,7 +86,7 @@ def sound(composition: Composition, need: Need, around: str = "") -> None:
         assert not re.search(r"\bparents?\b", composition.text)
     if need.monitored:
         assert "watching" not in composition.text and "safety team" not in composition.text
-    if "veteran" not in need.stated and "veteran" not in need.refer:
+    if "veteran" not in need.stated:
         assert "veteran" not in composition.text.lower()
 
 
