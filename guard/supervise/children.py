@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ from policies.errors import PolicyError
 if TYPE_CHECKING:
     from guard.settings import Settings
 
-__all__ = ["LISTEN_FD", "Role", "main"]
+__all__ = ["LISTEN_FD", "Role", "main", "work"]
 
 LISTEN_FD: Final = "HANDRAIL_INTERNAL_LISTEN_FD"  # number of the inherited listening socket
 
@@ -42,10 +43,18 @@ def _scorer(settings: Settings) -> None:
     run(Paths.of(settings.home).scorer_socket, device=settings.device, parent_death=os.getppid())
 
 
-def _worker(settings: Settings) -> None:
+def work(settings: Settings, parent: int | None = None) -> int:
+    """Runs the worker; ``parent``: it ends when this is no longer its parent. Returns its status."""
     from guard.escalation.worker import run
+    from guard.records.admin import channel_secret
+    from guard.records.keys import Keys
 
-    run(settings)
+    keys = Keys.load(settings.home)
+    return run(settings, unseal=lambda tenant, sealed: channel_secret(keys, tenant, sealed), parent_death=parent)
+
+
+def _worker(settings: Settings) -> int:
+    return work(settings, os.getppid())
 
 
 def _demo(settings: Settings) -> None:
@@ -54,7 +63,12 @@ def _demo(settings: Settings) -> None:
     run(socket.socket(fileno=int(os.environ[LISTEN_FD])))
 
 
-_ROLES: Final = {Role.GATEWAY: _gateway, Role.SCORER: _scorer, Role.WORKER: _worker, Role.DEMO: _demo}
+_ROLES: Final[Mapping[Role, Callable[[Settings], int | None]]] = {
+    Role.GATEWAY: _gateway,
+    Role.SCORER: _scorer,
+    Role.WORKER: _worker,
+    Role.DEMO: _demo,
+}
 
 
 def main() -> int:
@@ -66,11 +80,10 @@ def main() -> int:
     try:
         settings = load_settings()
         configure(role.value, form=settings.log_format)
-        _ROLES[role](settings)
+        return _ROLES[role](settings) or 0
     except (DetectorError, HandrailError, PolicyError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from guard.errors import StartFailed
-from guard.supervise.paths import private_folder
+from guard.supervise.paths import private_folder, write_private
 from guard.supervise.spawn import AS_CALLER, Standing, bury, open_log, spawn, tail
 
 __all__ = [
@@ -122,17 +122,20 @@ def _reachable_programs() -> Path:
     install = bin_folder.parent
     if all(folder.stat().st_mode & 0o001 for folder in (bin_folder, *bin_folder.parents)):
         return bin_folder
-    copy = _HOMES / f"{install.name}-{int((bin_folder / 'postgres').stat().st_mtime)}"
+    package, version = install.parent, int((bin_folder / "postgres").stat().st_mtime)
+    copy = _HOMES / f"{install.name}-{version}"
     if not copy.exists():
         half = copy.with_name(f"{copy.name}.{os.getpid()}")
+        # The folders keep their places to each other: the programs look for their libraries by them.
         for part in ("bin", "lib", "share"):
-            shutil.copytree(install / part, half / part, symlinks=True)
-        for folder in (half, *(path for path in half.rglob("*") if path.is_dir())):
-            folder.chmod(0o755)
-        for libraries in install.parent.parent.glob(f"{_PACKAGE}.libs"):
-            shutil.copytree(libraries, half / libraries.name)
+            shutil.copytree(install / part, half / package.name / install.name / part, symlinks=True)
+        for libraries in package.parent.glob(f"{_PACKAGE}.libs"):
+            shutil.copytree(libraries, half / libraries.name, symlinks=True)
+        for path in (half, *half.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
         half.rename(copy)
-    return copy / "bin"
+    return copy / package.name / install.name / "bin"
 
 
 def secret(path: Path) -> str:
@@ -141,13 +144,7 @@ def secret(path: Path) -> str:
         return path.read_text("ascii").strip()
     except FileNotFoundError:
         value = secrets.token_urlsafe(32)
-        half = path.with_name(path.name + ".new")
-        half.unlink(missing_ok=True)
-        with open(half, "x", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(value + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        half.rename(path)
+        write_private(path, f"{value}\n")
         return value
 
 
@@ -166,9 +163,7 @@ def make(cluster: Cluster, superuser_secret: str, log: Path, give_up: Callable[[
     half = cluster.data.with_name(cluster.data.name + ".new")
     shutil.rmtree(half, ignore_errors=True)
     words = cluster.data.with_name("superuser.new")
-    words.unlink(missing_ok=True)
-    with open(words, "x", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(superuser_secret + "\n")
+    write_private(words, f"{superuser_secret}\n")
     if cluster.standing.uid is not None and cluster.standing.gid is not None:
         os.chown(words, cluster.standing.uid, cluster.standing.gid)
     program = [

@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from guard.errors import AlreadyRunning, StartFailed
 
-__all__ = ["FolderLock", "Paths", "private_folder"]
+__all__ = ["FolderLock", "Paths", "private_folder", "write_private"]
 
 _LONGEST: Final = 80  # bytes of a data folder's path that leave room for a socket's name within the kernel's 107
 
@@ -100,6 +100,17 @@ def private_folder(folder: Path) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StartFailed(f"the folder {folder} cannot be used: {reason}; set HANDRAIL_DATA_DIR to one you own") from None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes ``path``, mode 0600, whole or not at all, and durably."""
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    half.unlink(missing_ok=True)
+    with open(half, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(path)
 
 
 class FolderLock:

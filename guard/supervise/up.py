@@ -115,7 +115,7 @@ class _Supervisor:
         url = database_url
         applied = await _aside(lambda: migrate(url))
         if applied:
-            self._screen.step(f"migrating the database: {', '.join(applied)}")
+            self._screen.step(f"migrated the database: {', '.join(applied)}")
         first = await provide(url, self._paths)
         self._records = Database(url, seconds=self._settings.database_seconds, connections=2)
         await self._records.open()

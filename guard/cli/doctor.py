@@ -1,0 +1,204 @@
+"""`handrail doctor`: looks at an installation and says, in sentences, what is wrong with it and what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+from urllib.parse import urlsplit
+
+from rich.console import Console
+from rich.text import Text
+
+from guard.settings import Settings
+from guard.supervise import probes
+from guard.supervise.paths import Paths
+
+__all__ = ["Finding", "Grade", "examine", "findings"]
+
+_SECONDS: Final = 2.0
+_SECRET_FILES: Final = ("first-key", "first-reviewer", "postgres-handrail", "postgres-postgres", "master.key")
+
+
+class Grade(Enum):
+    """How good a finding is."""
+
+    GOOD = ("ok", "green")
+    NOTE = ("look", "yellow")
+    BAD = ("fault", "bold red")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. ``what``: a word or two. ``says``: a sentence, with what to do where it is not good."""
+
+    grade: Grade
+    what: str
+    says: str
+
+
+def examine(settings: Settings, console: Console) -> int:
+    """Prints all findings; 1 where one is a fault, else 0."""
+    worst = 0
+    for finding in findings(settings):
+        word, style = finding.grade.value
+        console.print(
+            Text.assemble("  ", (f"{word:<6}", style), (f"{finding.what:<12}", "bold"), finding.says), soft_wrap=True
+        )
+        worst = max(worst, finding.grade is Grade.BAD)
+    return int(worst)
+
+
+def findings(settings: Settings) -> Iterator[Finding]:
+    """Looks at one thing after the other. Starts nothing and changes nothing."""
+    paths = Paths.of(settings.home)
+    yield from _folder(paths)
+    yield from _secrets(paths)
+    yield _database(settings, paths)
+    yield _scorer(paths)
+    yield _gateway(settings, paths)
+    yield _policy(settings)
+    yield from _contacts(settings)
+
+
+def _folder(paths: Paths) -> Iterator[Finding]:
+    for what, folder in (("data folder", paths.home), ("sockets", paths.run)):
+        try:
+            mode = stat.S_IMODE(folder.stat().st_mode)
+        except FileNotFoundError:
+            yield Finding(Grade.NOTE, what, f"{folder} does not exist yet; `handrail up` makes it")
+            continue
+        if mode & 0o077:
+            yield Finding(Grade.BAD, what, f"{folder} can be read by others (mode {mode:04o}); run: chmod 700 {folder}")
+        else:
+            yield Finding(Grade.GOOD, what, f"{folder} is yours alone")
+
+
+def _secrets(paths: Paths) -> Iterator[Finding]:
+    there = [paths.home / name for name in _SECRET_FILES if (paths.home / name).exists()]
+    open_to_others = [path for path in there if path.stat().st_mode & 0o077]
+    for path in open_to_others:
+        yield Finding(
+            Grade.BAD, "key files", f"{path} can be read by others; run: chmod 600 {path}; then replace what it holds"
+        )
+    if there and not open_to_others:
+        yield Finding(Grade.GOOD, "key files", f"{len(there)} files, all of mode 0600")
+
+
+def _database(settings: Settings, paths: Paths) -> Finding:
+    import psycopg
+
+    from guard.records.migrate import status
+    from guard.supervise.postgres import EmbeddedPostgres
+
+    embedded = settings.database_url is None
+    if embedded and not (paths.home / "postgres-handrail").exists():
+        return Finding(Grade.NOTE, "PostgreSQL", "the embedded one was never started; `handrail up` starts it")
+    url = settings.database_url or EmbeddedPostgres(settings.home).url
+    try:
+        psycopg.connect(url, connect_timeout=round(_SECONDS)).close()
+    except psycopg.Error as error:
+        if embedded:
+            return Finding(Grade.NOTE, "PostgreSQL", "the embedded one does not run; `handrail up` starts it")
+        return Finding(Grade.BAD, "PostgreSQL", f"HANDRAIL_DATABASE_URL cannot be reached: {str(error).splitlines()[0]}")
+    return _sentence(Grade.BAD, "PostgreSQL", lambda: _migrations(status(url)))
+
+
+def _migrations(found: object) -> Finding:
+    from guard.records.migrate import MigrationStatus
+
+    assert isinstance(found, MigrationStatus)  # noqa: S101  (what ``status`` returns)
+    version = f"{found.server_version // 10000}.{found.server_version % 10000}"
+    if found.waiting:
+        waiting = ", ".join(found.waiting)
+        return Finding(Grade.BAD, "PostgreSQL", f"version {version}; migrations wait: {waiting}; run: handrail db migrate")
+    return Finding(Grade.GOOD, "PostgreSQL", f"version {version}, migrated up to {found.applied[-1]}")
+
+
+def _scorer(paths: Paths) -> Finding:
+    from detectors.errors import DetectorError
+    from detectors.scorer.client import ScorerClient
+
+    async def ask() -> Finding:
+        client = ScorerClient(paths.scorer_socket)
+        began = time.monotonic()
+        try:
+            if not await client.start(_SECONDS):
+                return Finding(Grade.NOTE, "scorer", "it does not run; `handrail up` starts it")
+            report = await client.health(deadline=_SECONDS)
+        finally:
+            await client.close()
+        ailing = [name for name, tier in report["tiers"].items() if not tier["answers"]]
+        if ailing:
+            return Finding(Grade.BAD, "scorer", f"{', '.join(ailing)} does not answer; see {paths.logs / 'scorer.log'}")
+        took = (time.monotonic() - began) * 1000
+        return Finding(Grade.GOOD, "scorer", f"{report['model']} answers (process {report['pid']}, {took:.0f} ms)")
+
+    try:
+        return asyncio.run(ask())
+    except DetectorError as error:
+        return Finding(Grade.BAD, "scorer", f"{error}; see {paths.logs / 'scorer.log'}")
+
+
+def _gateway(settings: Settings, paths: Paths) -> Finding:
+    address = f"http://127.0.0.1:{settings.port}"
+    with suppress(OSError):
+        address = paths.address.read_text("utf-8").strip()
+    parts = urlsplit(address)
+    status, _ = asyncio.run(probes.get(parts.hostname or "", parts.port or 80, "/readyz"))
+    if status == 0:
+        return Finding(Grade.NOTE, "gateway", f"nothing answers at {address}; `handrail up` starts it")
+    if status != 200:
+        return Finding(Grade.BAD, "gateway", f"{address}/readyz answers {status}; see {paths.logs / 'gateway.log'}")
+    return Finding(Grade.GOOD, "gateway", f"{address} is ready")
+
+
+def _policy(settings: Settings) -> Finding:
+    def load() -> Finding:
+        from policies.load import load_policy
+
+        policy = load_policy(settings.policy)
+        return Finding(Grade.GOOD, "policy", f"{settings.policy} loads, {policy.hash}")
+
+    return _sentence(Grade.BAD, "policy", load)
+
+
+def _contacts(settings: Settings) -> Iterator[Finding]:
+    from policies.directory.directory import INTERNATIONAL, shipped
+
+    contacts = [contact for contact in shipped().contacts if contact.shown]
+    here = [contact for contact in contacts if contact.country == settings.country]
+    here += [contact for contact in contacts if contact.country == INTERNATIONAL]
+    yield Finding(
+        Grade.NOTE,
+        "contacts",
+        "read off pages, not called: an operator confirms each number that its users can meet before going live",
+    )
+    if not any(contact.country == settings.country for contact in here):
+        yield Finding(
+            Grade.NOTE,
+            "contacts",
+            f"none is known for the default place ({settings.default_locale}); the international directory stands in",
+        )
+    for contact in here:
+        ways = "; ".join(f"{channel.kind.value} {channel.value}" for channel in contact.channels)
+        when = f"page of {contact.verified_at}" if contact.verified_at else f"undated page, read {contact.read_at}"
+        yield Finding(Grade.NOTE, contact.country, f"{contact.name}: {ways} ({when})")
+    others = len({contact.country for contact in contacts} - {settings.country, INTERNATIONAL})
+    yield Finding(Grade.NOTE, "contacts", f"{others} more countries can be met by x-handrail-locale or -jurisdiction")
+
+
+def _sentence(grade: Grade, what: str, look: Callable[[], Finding]) -> Finding:
+    """What ``look`` finds, or the sentence of the error that it raises."""
+    from guard.errors import HandrailError
+    from policies.errors import PolicyError
+
+    try:
+        return look()
+    except (HandrailError, PolicyError) as error:
+        return Finding(grade, what, str(error))
