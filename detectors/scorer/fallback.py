@@ -15,6 +15,7 @@ __all__ = ["FallbackScorer", "ItemScorer", "Recalls", "lexicon"]
 
 _log = logging.getLogger(__name__)
 
+_LONG_CHARACTERS: Final = 8192
 _YIELD_CHARACTERS: Final = 4096  # text scored in this process before the loop may turn to somebody else
 
 
@@ -65,6 +66,7 @@ class FallbackScorer:
         self._on_failure = on_failure
         self._on_recovery = on_recovery
         self._degraded = False
+        self._long = asyncio.Lock()
 
     @property
     def degraded(self) -> bool:
@@ -100,6 +102,11 @@ class FallbackScorer:
         for item, scores in zip(items, known, strict=True):
             if scores is not None:
                 results.append(scores)
+                continue
+            if len(item.text) >= _LONG_CHARACTERS:
+                # One at a time and beside the loop: others' tokens go on flowing meanwhile.
+                async with self._long:
+                    results.append(await asyncio.to_thread(self._one, item))
                 continue
             results.append(self._one(item))
             read += len(item.text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -113,6 +114,33 @@ async def test_a_cancelled_call_stays_cancelled() -> None:
     with pytest.raises(asyncio.CancelledError):
         await call
     assert Local.made == 0
+
+
+async def test_a_long_text_does_not_stop_the_loop() -> None:
+    class Slow(Local):
+        busy = 0
+        most = 0
+
+        def score_one(self, item: Item) -> Scores:
+            Slow.busy += 1
+            Slow.most = max(Slow.most, Slow.busy)
+            time.sleep(0.1)
+            Slow.busy -= 1
+            return super().score_one(item)
+
+    primary = Primary()
+    primary.down = "closed"
+    scorer = FallbackScorer(primary, Slow)
+    long = [Item(Side.USER, "x" * 20_000)]
+    calls = asyncio.gather(*(scorer.score(long, deadline=1) for _ in range(3)))
+    longest = 0.0
+    while not calls.done():
+        start = time.monotonic()
+        await asyncio.sleep(0.001)
+        longest = max(longest, time.monotonic() - start)
+    assert [scores.model for (scores,) in await calls] == ["lexicon@1"] * 3
+    assert longest < 0.08
+    assert Slow.most == 1
 
 
 async def test_many_long_texts_let_others_run_between_them() -> None:
