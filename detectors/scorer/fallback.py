@@ -106,25 +106,28 @@ class FallbackScorer:
             if len(item.text) >= _LONG_CHARACTERS:
                 # One at a time and beside the loop: others' tokens go on flowing meanwhile.
                 async with self._long:
-                    results.append(await asyncio.to_thread(self._one, item))
-                continue
-            results.append(self._one(item))
-            read += len(item.text)
+                    found = await asyncio.to_thread(self._one, item)
+            else:
+                found = self._one(item)
+                read += len(item.text)
+            if found is None:
+                self._tell("lexicon")
+            results.append(Scores.missing(item.side) if found is None else found)
             if read >= _YIELD_CHARACTERS:
                 read = 0
                 await asyncio.sleep(0)
         return results
 
-    def _one(self, item: Item) -> Scores:
+    def _one(self, item: Item) -> Scores | None:
+        """The item's scores; ``None`` where even the lexicon fails, which is not zero: the policy says what follows."""
         try:
             self.prepare()
             assert self._fallback is not None  # noqa: S101  (prepare has just made it)
             return self._fallback.score_one(item)
         except Exception as error:
-            # Missing is not zero: what the policy makes of it is the policy's matter. Only the type is told.
+            # Only the type is told: a message may quote the text.
             _log.error("the lexicon failed on an item: %s", type(error))
-            self._tell("lexicon")
-            return Scores.missing(item.side)
+            return None
 
     def _tell(self, reason: str) -> None:
         if self._on_failure is not None:
