@@ -141,7 +141,7 @@ class TemplateComposer:
 
     def _acknowledge(self, draft: Draft) -> None:
         need, template = draft.need, draft.template
-        if need.answered is not None and need.answered_rung is not None and template.family in ("risk", "self-harm"):
+        if need.answered is not None and need.answered_rung is not None:
             draft.pooled("acknowledgment", f"answer.{_answer_pool(need)}", paragraph=1)
             return
         if silent(need):
@@ -193,7 +193,7 @@ class TemplateComposer:
         danger = need.severity >= _SEVERE
         asked = "abuse-ask" in need.spoken
         invited = _invited(need)
-        draft.varied("acknowledgment", paragraph=1)
+        self._acknowledge(draft)
         if need.minor and _IMAGES.search(need.words):
             draft.fixed("acknowledgment", "not-your-fault", sentences.NOT_YOUR_FAULT, paragraph=1)
         draft.identity()
@@ -259,9 +259,7 @@ class TemplateComposer:
             elif _invited(need) and not has_resource:
                 draft.contacts()
             return
-        if question is not None and not question.safety and need.reply_asks:
-            question = None
-        if question is not None:
+        if question is not None and (question.safety or not need.reply_asks):
             draft.varied("acknowledgment", paragraph=1)
         if not has_resource:
             if template.family == "abuse":
@@ -272,8 +270,12 @@ class TemplateComposer:
 
 
 def _placed(need: Need) -> Need:
-    """The need with its country written as the directory writes it."""
-    return replace(need, country=need.country.upper()) if need.country else need
+    """The need with its country as the directory writes it, and what was said without the signals' prefix."""
+    return replace(
+        need,
+        country=need.country.upper() if need.country else None,
+        stated=frozenset(name.removeprefix("context.stated.") for name in need.stated),
+    )
 
 
 def _red(flaws: tuple[Flaw, ...]) -> bool:

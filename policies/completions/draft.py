@@ -190,7 +190,9 @@ class Draft:
 
     def _offer(self, contact: Contact) -> None:
         pool = self.template.beats.get("offer", self._catalog.pools["offer.risk"])
-        if contact.country == "ZZ":
+        if self.template.family in ("risk", "self-harm") and self.need.severity <= 1:
+            pool = self._catalog.pools["offer.distress"]  # offered, not pushed
+        if contact.country == INTERNATIONAL:
             pool = self._catalog.pools["offer.directory"]
         self._say(
             "redirection", choose(pool, self.need, self._attempt), 2, KEEP,
@@ -217,8 +219,8 @@ class Draft:
 
     def question(self, found: Inquiry | None) -> None:
         """The one question, in a paragraph of its own."""
-        if found is None:
-            return
+        if found is None or (self.need.reply_asks and not found.safety):
+            return  # of two questions, the one that is not about safety gives way
         self.rung = found.rung
         if self.need.answered == "unclear" and found.rung == self.need.answered_rung:
             # its id stays in the session, so that an unclear answer is asked about once and no more
@@ -253,7 +255,9 @@ class Draft:
             rest.append("crisis")
         if limit > 1 and rest:
             chosen += [
-                c for c in self._look(tuple(rest), 2) if c not in chosen and c.country != "ZZ" and c.classes & set(rest)
+                c
+                for c in self._look(tuple(rest), 2)
+                if c not in chosen and c.country != INTERNATIONAL and c.classes & set(rest)
             ]
         if limit > len(chosen) == 1 and chosen[0].country != INTERNATIONAL and not _writes(chosen[0]):
             # a phone alone keeps out those who cannot speak now

@@ -14,7 +14,9 @@ from enum import StrEnum
 from typing import Final
 
 from policies.completions import phrases, sentences
+from policies.completions.catalog import shipped as catalog
 from policies.completions.contract import Composition, Need
+from policies.completions.inquiry import inquiry
 from policies.completions.ladder import QUESTIONS
 from policies.completions.reading import grade, words
 from policies.directory.contact import Contact
@@ -120,7 +122,11 @@ def verify(
     reply that a beat is joined to: its words count towards what is there, not towards what is wrong.
     """
     book = directory if directory is not None else shipped_directory()
-    need = replace(need, country=need.country.upper()) if need.country else need
+    need = replace(
+        need,
+        country=need.country.upper() if need.country else None,
+        stated=frozenset(name.removeprefix("context.stated.") for name in need.stated),
+    )
     red: list[str] = []
     yellow: list[str] = []
     used = _used(composition, book)
@@ -232,11 +238,23 @@ def _needed(
             missing.append("no-company")
         if need.template not in _NO_DISTANCE and not phrases.DISTANCE.search(plain):
             missing.append("no-distance")
+    if composition is not None and need.severity >= 2 and _unexplored(whole, need, composition):
+        missing.append("unexplored")
     if composition is not None and need.template == "ccs/abuse" and need.severity < _SEVERE:
         asked = "abuse-ask" in need.spoken
         if used and not asked:
             missing.append("service-named-unasked")
     return missing
+
+
+def _unexplored(whole: str, need: Need, composition: Composition) -> bool:
+    """A question is due, and none is asked."""
+    if any(beat.beat == "question" for beat in composition.beats) or asks_safety(whole):
+        return False
+    template = catalog().templates.get(need.template)
+    urgent = any(beat.beat == "urgent" for beat in composition.beats)
+    due = inquiry(need, template, urgent=urgent) if template is not None else None
+    return due is not None and due.safety and template is not None and template.family != "abuse"
 
 
 def _order(composition: Composition, need: Need) -> list[str]:

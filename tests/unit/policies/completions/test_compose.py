@@ -203,6 +203,7 @@ def test_people_are_spoken_of_as_it_is(people: str, monitored: bool, expected: s
 
 def test_a_veteran_line_only_where_that_was_said() -> None:
     assert "Veterans" in made(severity=3, stated=frozenset({"veteran"})).text
+    assert "Veterans" in made(severity=3, stated=frozenset({"context.stated.veteran"})).text
     assert "veteran" not in made(severity=3, refer=("veteran",)).text.lower()
 
 
@@ -215,6 +216,18 @@ def test_grief_is_asked_about_as_what_it_is() -> None:
 def test_people_who_treat_them_are_named_where_there_are_any() -> None:
     composition = made(severity=3, stated=frozenset({"in_treatment"}))
     assert any(use.variant.startswith("treatment-") for use in composition.beats)
+
+
+def test_a_contact_is_offered_and_not_pushed_at_level_one() -> None:
+    composition = made("ccs/wish-to-be-dead", 1)
+    assert any(use.variant.startswith("distress-offer-") for use in composition.beats)
+    assert any(use.variant.startswith("risk-offer-") for use in made("ccs/wish-to-be-dead", 2).beats)
+
+
+def test_a_question_that_is_not_about_safety_gives_way() -> None:
+    asked = made("ccs/concern-for-other", 2, spoken=frozenset({"they-safe"}), reply_asks=True)
+    assert "?" not in asked.text
+    assert made("ccs/ideation", 2, reply_asks=True).question == 3
 
 
 # ---- answers

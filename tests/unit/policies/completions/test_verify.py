@@ -179,6 +179,19 @@ def test_the_order_of_beats_is_held_to() -> None:
     assert Flaw("order", Gravity.RED) in verify(turned.text, urgent, turned)
 
 
+def test_risk_that_is_left_unexplored_is_red() -> None:
+    asked = need("ccs/ideation", 2)
+    made = TemplateComposer().complete(asked)
+    silent = replace(
+        made,
+        text=made.text.replace("Have you thought about how? You don't need to give details.", "").strip(),
+        beats=tuple(use for use in made.beats if use.beat != "question"),
+    )
+    assert Flaw("unexplored", Gravity.RED) in verify(silent.text, asked, silent)
+    declined = replace(asked, answered="declines", answered_rung=2)
+    assert Flaw("unexplored", Gravity.RED) not in verify(silent.text, declined, silent)
+
+
 def test_limits_of_length_and_number() -> None:
     asked = need("ccs/ideation", 2)
     composition = TemplateComposer().complete(asked)
