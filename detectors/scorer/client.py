@@ -169,8 +169,14 @@ class ScorerClient:
 
     def recall(self, items: Sequence[Item]) -> list[Scores | None]:
         """What is remembered of each item; it needs no scorer."""
-        known = (self._memo.get(self._memo.key(encode_item(item), "")) for item in items)
-        return [None if raw is None else decode_scores(raw) for raw in known]
+        return [self._recall(item) for item in items]
+
+    def _recall(self, item: Item) -> Scores | None:
+        try:
+            known = self._memo.get(self._memo.key(encode_item(item), ""))
+        except WireError:
+            return None
+        return None if known is None else decode_scores(known)
 
     async def health(self, *, deadline: float) -> dict[str, Any]:
         """The scorer's own report of itself. Raises :class:`~detectors.errors.ScorerUnavailable`."""

@@ -430,5 +430,6 @@ async def test_an_item_that_cannot_be_carried_is_refused_like_any_other(tmp_path
         client = ScorerClient(path)
         with pytest.raises(ScorerUnavailable, match="refused"):
             await client.score([Item(Side.USER, "x", question=999)], deadline=2)
+        assert client.recall([Item(Side.USER, "x", question=999)]) == [None]
         assert client.pending == 0
         await client.close()
