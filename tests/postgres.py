@@ -57,6 +57,13 @@ class Cluster:
         return f"postgresql://handrail:{quote(self._password)}@/{database}?host={quote(str(self.folder), safe='')}"
 
     @property
+    def pid(self) -> int:
+        """Of the server's first process."""
+        if self._process is None:
+            raise RuntimeError("PostgreSQL is not running")
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Whether the server process is there."""
         return self._process is not None and self._process.poll() is None

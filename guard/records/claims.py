@@ -59,8 +59,7 @@ class ClaimDesk:
         self._waiting.append((claim, future))
         if self._leader is None or self._leader.done():
             self._leader = asyncio.create_task(self._lead())
-        await asyncio.wait([future], timeout=self._seconds)
-        if future.done():
+        if await self._database.wait(future):
             return future.result()
         future.cancel()
         return self._unrecorded(claim)
@@ -95,9 +94,12 @@ class ClaimDesk:
                 await self._answer(batch)
 
     async def _answer(self, batch: Sequence[tuple[Claim, asyncio.Future[Claimed]]]) -> None:
-        claims = [claim for claim, _ in batch]
+        claims: Sequence[Claim] = ()
         try:
             async with self._database.connection(claims=True) as connection:
+                # Who has given up meanwhile has an id already: asking for it now would count an attempt too many.
+                batch = [(claim, future) for claim, future in batch if not future.done()]
+                claims = [claim for claim, _ in batch]
                 answers = await self._ask(connection, claims)
         except (psycopg.Error, RecordsUnavailable, OSError) as error:
             if len(batch) > 1 and not is_outage(error):
@@ -106,13 +108,13 @@ class ClaimDesk:
                 return
             if not is_outage(error):
                 _logger.error("a claim was refused by PostgreSQL: %s", type(error).__name__)  # noqa: TRY400 - no traceback
-            answers = [self._unrecorded(claim) for claim in claims]
+            answers = []
         except Exception as error:
             _logger.error("claims failed: %s", type(error).__name__)  # noqa: TRY400 - its message may quote
-            answers = [self._unrecorded(claim) for claim in claims]
-        for (_, future), answer in zip(batch, answers, strict=True):
+            answers = []
+        for place, (claim, future) in enumerate(batch):
             if not future.done():
-                future.set_result(answer)
+                future.set_result(answers[place] if answers else self._unrecorded(claim))
 
     async def _ask(self, connection: AsyncConnection[Any], claims: Sequence[Claim]) -> list[Claimed]:
         asks = await self._join(connection, claims)

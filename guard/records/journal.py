@@ -134,11 +134,14 @@ class JournalFile:
 
     def close(self, *, remove: bool) -> None:
         """Gives the file up. A damaged one is kept beside the others under another name, for somebody to look at."""
+        if self._handle < 0:
+            return
         if remove and self.damaged:
             self.path.rename(self.path.with_suffix(".damaged"))
         elif remove:
             self.path.unlink(missing_ok=True)
-        os.close(self._handle)
+        handle, self._handle = self._handle, -1
+        os.close(handle)
 
 
 class Journal:

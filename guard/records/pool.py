@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import select
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, Self, TypeVar
 
 import orjson
 import psycopg
@@ -24,7 +24,11 @@ _logger = logging.getLogger(__name__)
 _PROBE_FIRST: Final = 0.05
 _PROBE_LAST: Final = 1.0
 _WAITING: Final = 2048  # callers that may wait for a connection at one moment
+_FAILURES: Final = (psycopg.Error, OSError, TimeoutError)  # the pool's own errors are among psycopg's
 _RECONNECT_SECONDS: Final = 2.0  # short, so that its backoff stays short too: the probe below asks again and again
+
+
+_T = TypeVar("_T")
 
 
 def is_outage(error: BaseException) -> bool:
@@ -61,6 +65,8 @@ class Database:
     def __init__(self, url: str, *, seconds: float, connections: int = 8) -> None:
         self._seconds = seconds
         self._away = False
+        self._outage: asyncio.Future[None] | None = None
+        self._late: set[asyncio.Task[Any]] = set()
         self._back: asyncio.Task[None] | None = None
         self._on_back: list[Callable[[], None]] = []
         self._on_away: list[Callable[[], None]] = []
@@ -83,6 +89,7 @@ class Database:
         }
         return AsyncConnectionPool(
             url,
+            connection_class=self._noting_connections(),
             kwargs=kwargs,
             min_size=1,
             max_size=size,
@@ -96,10 +103,51 @@ class Database:
             check=_check,
         )
 
+    def _noting_connections(self) -> type[AsyncConnection[Any]]:
+        """Connections whose failure to connect is noted at once: the pool alone would try on until its timeout."""
+        note = self.note
+
+        class NotingConnection(AsyncConnection[Any]):
+            @classmethod
+            async def connect(cls, *args: Any, **kwargs: Any) -> Self:
+                try:
+                    return await super().connect(*args, **kwargs)
+                except psycopg.OperationalError as error:
+                    if "too many clients" not in str(error) and "connection slots" not in str(error):
+                        note(error)
+                    raise
+
+        return NotingConnection
+
     @property
     def away(self) -> bool:
         """Whether the database is known to be away. Callers then do without it at once instead of waiting."""
         return self._away
+
+    async def wait(self, work: asyncio.Future[Any]) -> bool:
+        """Waits until ``work`` is done, the database is found to be away, or the time is over: whichever is first. Returns
+        whether ``work`` is done. Does not cancel it."""
+        if self._outage is None:
+            self._outage = asyncio.get_running_loop().create_future()
+        if not self._away:
+            await asyncio.wait([work, self._outage], timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
+        return work.done()
+
+    async def bounded(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """The result of ``work``, or :class:`~guard.errors.RecordsUnavailable` as soon as the database is found to be away
+        or the time is over. Work that is late is cancelled behind the caller's back: that may take a while."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._late.add(task)
+        task.add_done_callback(self._forget)
+        if await self.wait(task) and not task.cancelled():
+            return task.result()
+        task.cancel()
+        raise RecordsUnavailable("PostgreSQL does not answer")
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._late.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited has dealt with it
 
     def when_away(self, call: Callable[[], None]) -> None:
         """``call`` runs each time the database goes away."""
@@ -113,12 +161,15 @@ class Database:
         """Connects. Returns also where the database is away: it is then looked for in the background."""
         await asyncio.gather(self._main.open(wait=False), self._claims.open(wait=False))
         try:
-            await asyncio.gather(self._main.wait(self._seconds), self._claims.wait(self._seconds))
-        except PoolTimeout:
-            self.note(RecordsUnavailable("PostgreSQL does not answer"))
+            # Not the pools' own wait: when it times out it ends the pool for good.
+            await self._probe()
+        except _FAILURES as error:
+            self.note(error if is_outage(error) else RecordsUnavailable("PostgreSQL does not answer"))
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Closes all connections, after late work has ended."""
+        if self._late:
+            await asyncio.wait(self._late, timeout=self._seconds)
         if self._back is not None:
             self._back.cancel()
             await asyncio.wait([self._back])
@@ -134,7 +185,7 @@ class Database:
         try:
             async with pool.connection() as connection:
                 yield connection
-        except (psycopg.Error, PoolTimeout, PoolClosed, TooManyRequests, OSError) as error:
+        except _FAILURES as error:
             self.note(error)
             raise
 
@@ -143,6 +194,8 @@ class Database:
         if self._away or not is_outage(error):
             return
         self._away = True
+        if self._outage is not None and not self._outage.done():
+            self._outage.set_result(None)
         _logger.warning("PostgreSQL is away (%s); turns go to the journal", type(error).__name__)
         self._back = asyncio.get_running_loop().create_task(self._wait_until_back())
         for call in self._on_away:
@@ -155,15 +208,18 @@ class Database:
             pause = min(2 * pause, _PROBE_LAST)
             try:
                 await asyncio.gather(self._main.check(), self._claims.check())
-                for pool in (self._main, self._claims):
-                    async with asyncio.timeout(self._seconds), pool.connection(self._seconds) as connection:
-                        await connection.execute("select 1")
-            except (psycopg.Error, PoolTimeout, TooManyRequests, OSError, TimeoutError):
-                continue
+                await self._probe()
             except PoolClosed:
                 return
+            except _FAILURES:
+                continue
             break
-        self._away = False
+        self._away, self._outage = False, None
         _logger.info("PostgreSQL is back")
         for call in self._on_back:
             call()
+
+    async def _probe(self) -> None:
+        for pool in (self._main, self._claims):
+            async with asyncio.timeout(self._seconds), pool.connection(self._seconds) as connection:
+                await connection.execute("select 1")

@@ -90,7 +90,7 @@ class PostgresRecords:
         self._group = GroupCommit(self._store_group, self._shed, seconds=settings.group_commit_seconds)
         self._replay_wanted = asyncio.Event()
         self._replaying: asyncio.Task[None] | None = None
-        self._late: set[asyncio.Task[Any]] = set()
+        self._closed = False
         self._database.when_away(lambda: self._alerts.alert(_AWAY))
         self._database.when_back(self._resume)
 
@@ -110,10 +110,11 @@ class PostgresRecords:
         self._replaying = asyncio.create_task(self._replay_forever())
 
     async def close(self) -> None:
-        """Stores or journals what is left and gives everything up."""
+        """Stores or journals what is left and gives everything up. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         await self._group.drain()
-        if self._late:
-            await asyncio.wait(self._late, timeout=self._seconds)
         if self._replaying is not None:
             self._replaying.cancel()
             await asyncio.wait([self._replaying])
@@ -142,16 +143,10 @@ class PostgresRecords:
         """See :meth:`guard.records.contract.Records.commit`."""
         snapshot = Snapshot(entry, self._stamp())
         if not self._database.away:
-            task = asyncio.create_task(self._write([snapshot]))
-            self._keep(task)
-            await asyncio.wait([task], timeout=self._seconds)
-            if task.done() and not task.cancelled():
-                error = task.exception()
-                if error is None:
-                    return task.result()[0]
+            try:
+                return (await self._database.bounded(self._write([snapshot])))[0]
+            except Exception as error:
                 self._complain(error)
-            else:
-                task.cancel()
         await self._journal_snapshots([snapshot])
         return None
 
@@ -163,14 +158,17 @@ class PostgresRecords:
         """See :meth:`guard.records.contract.Records.turn`. Raises :class:`~guard.errors.RecordsUnavailable` with PostgreSQL
         away."""
         try:
-            async with asyncio.timeout(self._seconds), self._database.connection() as connection:
-                cursor = await connection.cursor(row_factory=dict_row).execute(
-                    query("turn"), {"tenant_id": tenant_id, "turn_id": turn_id}
-                )
-                row = await cursor.fetchone()
-        except (psycopg.Error, OSError, TimeoutError):
+            row = await self._database.bounded(self._read_turn(tenant_id, turn_id))
+        except (psycopg.Error, RecordsUnavailable, OSError):
             raise RecordsUnavailable("the turn cannot be read: PostgreSQL does not answer") from None
         return turn_view(self._keys, tenant_id, row) if row is not None else None
+
+    async def _read_turn(self, tenant_id: UUID, turn_id: UUID) -> dict[str, Any] | None:
+        async with self._database.connection() as connection:
+            cursor = await connection.cursor(row_factory=dict_row).execute(
+                query("turn"), {"tenant_id": tenant_id, "turn_id": turn_id}
+            )
+            return await cursor.fetchone()
 
     async def authenticate(self, key: str) -> Identity | None:
         """See :meth:`guard.records.contract.Records.authenticate`. Raises :class:`~guard.errors.RecordsUnavailable` for a
@@ -225,15 +223,6 @@ class PostgresRecords:
         self._database.note(error)
         if not is_outage(error):
             _logger.error("PostgreSQL refused a turn (%s); it goes to the journal", type(error).__name__)
-
-    def _keep(self, task: asyncio.Task[Any]) -> None:
-        self._late.add(task)
-        task.add_done_callback(self._forget)
-
-    def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._late.discard(task)
-        if not task.cancelled():
-            task.exception()  # whoever waited has dealt with it
 
     # ---- the journal
 

@@ -55,7 +55,7 @@ class TenantKeys:
             task = self._asking[digest] = asyncio.create_task(self._ask(digest))
             task.add_done_callback(lambda _: self._asking.pop(digest, None))
         try:
-            return await asyncio.shield(task)
+            return await self._database.bounded(_result(task))
         except (psycopg.Error, RecordsUnavailable, OSError):
             if known is not None:
                 return known[1]
@@ -82,6 +82,10 @@ class TenantKeys:
         self._unknown.pop(digest, None)
         _put(self._known, digest, (now, identity))
         return identity
+
+
+async def _result(task: asyncio.Task[Identity | None]) -> Identity | None:
+    return await asyncio.shield(task)
 
 
 def _put(entries: OrderedDict[bytes, _Value], key: bytes, value: _Value) -> None:
