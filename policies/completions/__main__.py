@@ -15,7 +15,7 @@ from dataclasses import replace
 from policies.completions.catalog import TEMPLATES
 from policies.completions.compose import TemplateComposer
 from policies.completions.contract import Composition, Need
-from policies.completions.verify import verify
+from policies.completions.verify import Gravity, verify
 
 _SEVERITIES = {
     "ccs/wish-to-be-dead": (1, 2), "ccs/ideation": (2, 3), "ccs/ideation-with-method": (3,), "ccs/intent-or-plan": (3, 4),
@@ -56,6 +56,25 @@ def _needs(template: str, countries: Sequence[str | None]) -> Iterator[tuple[str
             )  # fmt: skip
 
 
+_REPLIES = ("That sounds hard. What happened today?", "I'm sorry to hear that. Please call 988.", "")
+
+
+def _additions(composer: TemplateComposer, country: str | None) -> int:
+    """Beats that are added to kept replies, and bridges in place of what was withheld."""
+    flawed = 0
+    for template in ("ccs/safety-beat", "ccs/resource-line", "ccs/self-harm", "ccs/abuse", "ccs/concern-for-other"):
+        for reply in _REPLIES:
+            need = Need(template, 2 if template != "ccs/resource-line" else 1, template.encode(), country=country)
+            added = composer.append(need, reply=reply)
+            print(f"--- {template}, added to: {reply!r}\n{added.text if added is not None else '(nothing)'}\n")
+            flaws = verify(added.text, need, added, around=reply) if added is not None else ()
+            flawed += any(flaw.gravity is Gravity.RED for flaw in flaws)
+    for template in ("companion/isolation", "companion/retention", "companion/guilt", "ccs/harmful-reply"):
+        bridge = composer.bridge(Need(template, 1, template.encode()), before="")
+        print(f"--- {template}, bridge\n{bridge.text}\n")
+    return flawed
+
+
 def _show(label: str, need: Need, made: Composition) -> int:
     flaws = verify(made.text, need, made)
     print(f"--- {need.template}, {label}")
@@ -80,6 +99,8 @@ def main(arguments: Sequence[str]) -> int:
             parser.error(f"no such template: {template}; there are {', '.join(sorted(TEMPLATES))}")
         for label, need in _needs(template, countries):
             flawed += _show(label, need, composer.complete(need))
+    if not chosen.template:
+        flawed += _additions(composer, countries[0])
     return 1 if flawed else 0
 
 

@@ -20,7 +20,7 @@ from policies.completions.inquiry import inquiry, silent, unsafe
 from policies.completions.parts import Part, choose, fit, joined, shown, uses
 from policies.completions.reading import words
 from policies.completions.resort import last_resort
-from policies.completions.verify import Flaw, Gravity, asks_safety, contacts_in, verify
+from policies.completions.verify import Flaw, Gravity, asks_safety, contacts_in, questions_in, verify
 from policies.directory.directory import Directory
 from policies.directory.directory import shipped as shipped_directory
 
@@ -32,7 +32,7 @@ _LONG: Final = 170
 _SEVERE: Final = 3
 _URGENT: Final = 4
 _ECHOING: Final = frozenset({"risk", "self-harm", "distress"})
-_PERSONAL: Final = frozenset({"risk", "self-harm", "medical", "violence", "voices", "other", "abuse"})
+_LIGHT: Final = frozenset({"plain", "line", "companion"})
 _UNSURE: Final = re.compile(r"\b(?:but|no|not|he|she|they|him|her|them|soon|wait)\b|n't", re.IGNORECASE)
 _SHORT_ANSWER: Final = 6
 _YES: Final = re.compile(
@@ -98,7 +98,7 @@ class TemplateComposer:
 
     def _compose(self, need: Need, attempt: int) -> Composition:
         template = self._template(need)
-        if need.severity >= _URGENT and template.family not in ("plain", "line", "companion"):
+        if need.severity >= _URGENT and template.family not in _LIGHT:
             return self._urgent(need, template, attempt)
         if template.family != "plain" and unsafe(need):
             return self._urgent(need, template, attempt)
@@ -139,21 +139,21 @@ class TemplateComposer:
         draft.question(inquiry(need, template))
         return self._finished(draft)
 
-    def _acknowledge(self, draft: Draft) -> None:
+    def _acknowledge(self, draft: Draft, *, paragraph: int = 1) -> None:
         need, template = draft.need, draft.template
         if need.answered is not None and need.answered_rung is not None:
-            draft.pooled("acknowledgment", f"answer.{_answer_pool(need)}", paragraph=1)
+            draft.pooled("acknowledgment", f"answer.{_answer_pool(need)}", paragraph=paragraph)
             return
         if silent(need):
-            draft.pooled("acknowledgment", "answer.silence", paragraph=1)
+            draft.pooled("acknowledgment", "answer.silence", paragraph=paragraph)
             return
         clause = gist(need.words) if template.family in _ECHOING and not template.declines else None
         if clause is not None:
-            draft.pooled("acknowledgment", "echo", paragraph=1, gist=clause, spare=5)
+            draft.pooled("acknowledgment", "echo", paragraph=paragraph, gist=clause, spare=5)
         if "bereaved" in need.stated and template.id in _GRIEVING:
-            draft.pooled("acknowledgment", "acknowledgment.grief", paragraph=1)
+            draft.pooled("acknowledgment", "acknowledgment.grief", paragraph=paragraph)
         else:
-            draft.varied("acknowledgment", paragraph=1)
+            draft.varied("acknowledgment", paragraph=paragraph)
 
     def _urgent(self, need: Need, template: Template, attempt: int) -> Composition:
         """Urgent help, being with someone, distance, identity and limits, one question: fixed strings."""
@@ -162,7 +162,7 @@ class TemplateComposer:
         draft.identity_and_limits()
         draft.people()
         if any(variant.startswith("urgent-") for variant in need.spoken):
-            draft.varied("acknowledgment", paragraph=5, spare=1)  # the fixed words were heard before: something new
+            self._acknowledge(draft, paragraph=5)  # the fixed words were heard before: something new
         draft.question(inquiry(need, template, urgent=True))
         return self._finished(draft)
 
@@ -204,7 +204,10 @@ class TemplateComposer:
             draft.emergency_if(paragraph=2)
         if invited:
             draft.contacts(fallback=not danger)
-        draft.varied("redirection", paragraph=3, spare=4)
+        if danger:
+            draft.company(paragraph=3)
+        else:
+            draft.varied("redirection", paragraph=3, spare=4)
         if danger:
             draft.question(inquiry(need, template))
         elif not asked:
@@ -232,6 +235,8 @@ class TemplateComposer:
 
     def _append(self, need: Need, reply: str) -> Composition | None:
         template = self._template(need)
+        if need.severity >= _URGENT and template.family not in _LIGHT:
+            return self._attempts(need)  # nothing that is kept makes the urgent form needless
         there = contacts_in(reply, need.country, self._directory)
         for attempt in range(_ATTEMPTS):
             draft = self._draft(need, template, attempt)
@@ -259,8 +264,12 @@ class TemplateComposer:
             elif _invited(need) and not has_resource:
                 draft.contacts()
             return
-        if question is not None and (question.safety or not need.reply_asks):
-            draft.varied("acknowledgment", paragraph=1)
+        asks = need.reply_asks or questions_in(reply) > 0
+        if question is not None and asks and not question.safety:
+            question = None
+        if question is not None:
+            # the reply has acknowledged in its own way: what is added only leads over
+            draft.leading_over()
         if not has_resource:
             if template.family == "abuse":
                 draft.emergency_if(paragraph=2)

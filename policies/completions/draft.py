@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from policies.completions import sentences
@@ -11,7 +12,7 @@ from policies.completions.inquiry import Inquiry
 from policies.completions.parts import KEEP, Part, choose
 from policies.directory.contact import RESOURCE_CLASSES, ChannelKind, Contact
 from policies.directory.directory import INTERNATIONAL, Directory
-from policies.directory.wording import emergency_number, spoken
+from policies.directory.wording import emergency_number, reminder, spoken
 
 __all__ = ["Draft"]
 
@@ -48,6 +49,11 @@ _CLASSES: Final = {
 }
 # families in which the crisis line is what a message must have, whatever else a policy refers to
 _CRISIS: Final = frozenset({"risk", "self-harm", "voices", "violence", "other"})
+_WHO: Final = re.compile(
+    r"\b(?:are you|am i (?:talking|speaking|writing|chatting) (?:to|with)|is this|is that) "
+    r"(?:even )?(?:really )?(?:an? )?(?:real )?(?:human|person|bot|robot|chatbot|machine|computer|program|ai|real)\b",
+    re.IGNORECASE,
+)
 _PEOPLE: Final = _CRISIS | {"medical", "abuse"}
 
 
@@ -63,6 +69,8 @@ class Draft:
         self._directory = directory
         self._attempt = attempt
         self._always = False
+        self._asked = _WHO.search(need.words) is not None
+        self._due = need.identity_due or self._asked
 
     # ---- words
 
@@ -76,13 +84,15 @@ class Draft:
         brief: str | None = None,
         shows: Contact | None = None,
         gist: str = "",
+        short: bool = False,
     ) -> None:
         text = variant.text
         if self.need.minor:
             # the examples are set off by commas, so a sentence that goes on needs one more
             text = text.replace("{person} ", f"{sentences.PERSON_MINOR}, ").replace("{person}", sentences.PERSON_MINOR)
         text = text.replace("{person}", sentences.PERSON)
-        text = text.replace("{gist}", gist).replace("{contact}", spoken(shows) if shows is not None else "")
+        contact = "" if shows is None else reminder(shows) if short else spoken(shows)
+        text = text.replace("{gist}", gist).replace("{contact}", contact)
         self.parts.append(Part(beat, variant.id, text, paragraph, spare, brief, _use(shows)))
 
     def pooled(self, beat: str, pool: str, *, paragraph: int, spare: int = KEEP, gist: str = "") -> None:
@@ -110,14 +120,20 @@ class Draft:
     # ---- who speaks
 
     def identity(self, *, always: bool = False) -> None:
-        """Who speaks, where that is due. ``always``: add that it is a program."""
-        if self.need.identity_due:
+        """Who speaks, where that is due or was asked. ``always``: add that it is a program."""
+        always = always or self._asked
+        if self._due:
             text = f"{sentences.IDENTITY} {sentences.PROGRAM}" if always else sentences.IDENTITY
             self.fixed("identity", "identity-program" if always else "identity", text, paragraph=1)
 
+    def leading_over(self) -> None:
+        """From a kept reply to what is added to it."""
+        pool = self._catalog.templates["ccs/safety-beat"].beats["acknowledgment"]
+        self._say("acknowledgment", choose(pool, self.need, self._attempt), 1, KEEP)
+
     def transition(self) -> None:
         """That the talk goes on, where who speaks is known; and how it goes on."""
-        if not self.need.identity_due and self.template.family != "companion":
+        if not self._due and self.template.family != "companion":
             self.pooled("transition", "continuity", paragraph=1, spare=6)
         self.varied("transition", paragraph=1, spare=8)
 
@@ -158,6 +174,11 @@ class Draft:
             self.fixed("redirection", f"urgent-line-{at + 1}", f"{lead}{spoken(contact)}.", paragraph=2, shows=contact)
             self._always |= _now(contact)
 
+    def company(self, *, paragraph: int) -> None:
+        """The fixed sentence on being with others."""
+        words = sentences.URGENT[self.template.urgent]
+        self.fixed("company", "company", words.company_minor if self.need.minor else words.company, paragraph=paragraph)
+
     def company_and_distance(self) -> None:
         """Below severity 4, where acting may be close: the emergency number, company, and distance from means."""
         severe = self.need.severity >= _SEVERE
@@ -180,6 +201,8 @@ class Draft:
         """One contact below severity 3, up to two from there on; an emergency number where none answers at all hours."""
         chosen = self._chosen(limit=1 if self.need.severity < _SEVERE else 2)
         for at, contact in enumerate(chosen):
+            if at and contact.id in self.need.shown:
+                continue
             if at:
                 self.fixed("redirection", "second-contact", f"{spoken(contact)}.", paragraph=2, spare=1, shows=contact)
             else:
@@ -194,6 +217,11 @@ class Draft:
             pool = self._catalog.pools["offer.distress"]  # offered, not pushed
         if contact.country == INTERNATIONAL:
             pool = self._catalog.pools["offer.directory"]
+        if contact.id in self.need.shown:
+            # heard before: named in short, so that the same words do not stand there again
+            again = choose(self._catalog.pools["offer.again"], self.need, self._attempt)
+            self._say("redirection", again, 2, KEEP, shows=contact, short=True)
+            return
         self._say(
             "redirection", choose(pool, self.need, self._attempt), 2, KEEP,
             brief=f"{spoken(contact)}.", shows=contact,

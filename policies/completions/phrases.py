@@ -31,7 +31,8 @@ RED: Final[dict[str, re.Pattern[str]]] = {
         r"\b(?:pills?|tablets?|medication bottle|overdos(?:e|ed|ing)|noose|rope|ligature)\b",
         r"\bhang(?:ed|ing)? (?:yourself|myself)\b",
         r"\b(?:guns?|firearms?|pistol|rifle|bullets?|shoot(?:ing)?|knife|knives|blades?|razors?|scissors|slit)\b",
-        r"\b(?:cut(?:ting)? (?:yourself|your|deep)|bleach|poison|drown(?:ing)?|jump(?:ing)? (?:off|from|in front))\b",
+        r"\b(?:cut(?:ting)? (?:yourself|your|deep)|bleach|drown yourself|jump(?:ing)? (?:off|in front))\b",
+        r"\bpoison(?:ing)? yourself\b",
         r"\b(?:suffocat\w*|asphyxiat\w*|lethal|train tracks)\b",
     ),
     "imposes-promise": _any(
@@ -58,7 +59,7 @@ RED: Final[dict[str, re.Pattern[str]]] = {
         r"borderline|anorexia|bulimia|disorder|mental illness|addiction)\b",
         r"\byou(?:'re| are) (?:clinically |severely )?(?:depressed|bipolar|psychotic|schizophrenic|delusional|manic|"
         r"an addict|mentally ill)\b",
-        r"\bsymptoms? of (?:depression|psychosis|mania|schizophrenia)\b",
+        r"\byou (?:have|show|are showing) (?:the |clear )?(?:signs|symptoms) of\b",
     ),
     "claims-alerted": _any(
         r"\bhelp is (?:on (?:the|its) way|coming)\b",
@@ -68,14 +69,14 @@ RED: Final[dict[str, re.Pattern[str]]] = {
         r"\b(?:has|have) been (?:alerted|notified|contacted|informed|called)\b",
         r"\bsomeone (?:is|will be) (?:coming|watching|there soon|with you soon)\b",
         r"\bsomeone will (?:contact|call|reach out to) you\b",
-        r"\b(?:police|ambulance|they) (?:is|are|will be) (?:coming|on)\b",
+        r"\b(?:police|ambulance) (?:is|are|will be) (?:coming|on)\b",
     ),
     "claims-human": _any(
         r"\bi(?:'m| am) (?:a )?(?:human|real person|person like you|counsell?or|therapist|doctor|nurse)\b",
         r"\bi (?:really |truly |deeply |do )?(?:love|miss|need|adore|care about|care for) you\b",
         r"\bi(?:'m| am) (?:so |very |really )?(?:worried|scared|sad|heartbroken|proud|hurt|afraid|upset|lonely)\b",
         r"\bi feel (?:your|so|sad|for|with|the same)\b",
-        r"\bmy (?:heart|feelings)\b",
+        r"\bmy (?:heart (?:breaks|aches|goes)|own feelings|feelings for you)\b",
         r"\byou(?:'re| are) mine\b",
         r"\bbelong to me\b",
         r"\bi(?:'ve| have) been (?:there|through)\b",
@@ -85,7 +86,7 @@ RED: Final[dict[str, re.Pattern[str]]] = {
     "coerces": _any(
         r"(?<!even )\bif you don't (?:stop|tell|call|get|promise|go|talk|answer|agree|listen|care)\b",
         r"\bor else\b",
-        r"\byou must\b",
+        r"\byou must (?!be |feel |have )",
         r"\byou have to (?:stop|call|tell|promise|go|get|live|stay|talk|choose|think|answer|try|leave)\b",
         r"\bthink (?:of|about) (?:how|what) (?:your|it|they)\b",
         r"\bselfish\b",
@@ -109,7 +110,7 @@ RED: Final[dict[str, re.Pattern[str]]] = {
         r"\bit gets better\b",
         r"\bjust a phase\b",
         r"\bsnap out\b",
-        r"\boverreact\w*\b",
+        r"\byou(?:'re| are) (?:just )?overreact\w*\b",
         r"\bso much to live for\b",
         r"\bat least you\b",
         r"\btime heals\b",
@@ -124,7 +125,7 @@ RED: Final[dict[str, re.Pattern[str]]] = {
         r"\bonly way out\b",
     ),
     "blames": _any(
-        r"(?<!not )(?<!never )\byour (?:own )?fault\b(?! at all)",
+        r"\b(?:it's|is|was|all) (?:all |partly |also )?your (?:own )?fault\b",
         r"\byou should(?:n't)? have\b",
         r"\byou brought (?:this|it) on\b",
         r"\bwhy didn't you\b",
@@ -150,17 +151,20 @@ RED: Final[dict[str, re.Pattern[str]]] = {
         r"\bi (?:can't|cannot|won't) (?:continue|talk (?:about|with|to)|discuss|help you|assist|engage|be here)\b",
         r"\b(?:end|ending|close|closing) (?:this|the|our) (?:chat|conversation|session)\b",
         r"\bconversation (?:is|has) (?:over|ended)\b",
-        r"\bgoodbye\b",
+        r"\bgoodbye(?: and [a-z ]{1,20})?[.!]",
         r"\bplease (?:talk to|find) someone else\b",
     ),
     "handles-means": _any(
-        r"\b(?:lock|throw|put|give|hand|flush|pack|hide) (?:it|them|those|your \w+) (?:up|away|over|down|out|in)\b",
+        r"\b(?:lock|throw|hand|flush|pack|hide) (?:it|them|those|your \w+) (?:up|away|over|down|out|in)\b",
+        r"\bput (?:it|them|those) away\b",
         r"\bget rid of (?:it|them|those|your)\b",
-        r"\b(?:fetch|collect|gather|count|check) (?:the|your|any|them|it|those|what)\b",
+        r"\b(?:fetch|collect|gather|count|check) (?:them|those|what you have)\b",
+        r"\b(?:fetch|check) (?:the|your) (?:cupboard|cabinet|drawer|medicines?|house|room)\b",
         r"\bunload\b",
     ),
     "asks-means": _any(
-        r"\bwhat (?:do|did|have|would|will) you (?:have|take|taken|use|used|got|plan)\b",
+        r"\bwhat (?:did|have|would|will) you (?:take|taken|use|used|got)\b",
+        r"\bwhat do you have (?:at home|with you|there|near)\b",
         r"\bwhich (?:method|means|one) (?:do|did|would)\b",
         r"\bhow (?:would|will|do|did) you (?:do|plan)\b",
         r"\bhow many (?:did|have|do) you\b",
@@ -169,10 +173,12 @@ RED: Final[dict[str, re.Pattern[str]]] = {
 """Never, in a completion or in a reply that is let through."""
 
 ADVICE: Final = _any(
-    r"\bconfront(?:ing)?\b",
+    r"\bconfront (?:him|her|them|your|the)\b",
     r"\bstand up to (?:him|her|them)\b",
-    r"\bleave (?:him|her|them|now|right (?:now|away)|at once|immediately|tonight)\b",
-    r"\b(?:delete|clear|erase|wipe) (?:your|the|this|any|all|these)\b",
+    r"\b(?:should|must|need to|have to|just) leave (?:him|her|them|home)\b",
+    r"\bleave (?:now|right (?:now|away)|at once|immediately|tonight)\b",
+    r"\b(?:delete|clear|erase|wipe) (?:your|the|this|any|all|these) (?:\w+ )?"
+    r"(?:history|messages?|chats?|phone|texts?|browser)\b",
     r"\bstop taking (?:your|the) (?:med|pill|drug)\w*\b",
     r"\b(?:calories?|kilos?|pounds|bmi|lbs|kg)\b",
 )

@@ -23,6 +23,7 @@ __all__ = [
     "MEDICAL_NOW",
     "MONITORED",
     "NOT_YOUR_FAULT",
+    "ONE_QUESTION",
     "PEOPLE",
     "PERSON",
     "PERSON_MINOR",
@@ -42,6 +43,7 @@ PERSON_MINOR: Final = "an adult you feel safe with, such as a teacher, school nu
 
 ANSWER_ANY: Final = "You can say yes, no, or not sure."
 CAN_CALL: Final = "Can you call now?"
+ONE_QUESTION: Final = "You can leave the other question for now."
 MEDICAL_CARE: Final = "Do you need medical care now?"
 THEY_SAFE: Final = "Are they in danger right now?"
 HOLDING_UP: Final = "And how are you holding up?"

@@ -22,7 +22,7 @@ from policies.completions.reading import grade, words
 from policies.directory.contact import Contact
 from policies.directory.directory import Directory
 from policies.directory.directory import shipped as shipped_directory
-from policies.directory.wording import digits, emergency_number, spoken
+from policies.directory.wording import digits, emergency_number, reminder, spoken
 
 __all__ = ["Flaw", "Gravity", "asks_safety", "contacts_in", "questions_in", "verify"]
 
@@ -185,7 +185,7 @@ def _used(composition: Composition | None, book: Directory) -> tuple[Contact, ..
 def _without_contacts(text: str, need: Need, used: tuple[Contact, ...], book: Directory) -> str:
     """The text with every approved contact taken out, so that what is left can be read for words and digits."""
     for contact in used:
-        text = text.replace(spoken(contact), "this contact")
+        text = text.replace(spoken(contact), "this contact").replace(reminder(contact), "this contact")
     # the emergency number may stand inside a longer one, so it goes last
     for contact in used:
         if contact.emergency:

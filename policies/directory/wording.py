@@ -7,7 +7,7 @@ from typing import Final
 
 from policies.directory.contact import Channel, ChannelKind, Contact
 
-__all__ = ["LOCAL_EMERGENCY", "digits", "emergency_number", "spoken"]
+__all__ = ["LOCAL_EMERGENCY", "digits", "emergency_number", "reminder", "spoken"]
 
 LOCAL_EMERGENCY: Final = "your local emergency number"
 
@@ -72,6 +72,15 @@ def spoken(contact: Contact) -> str:
     if len(hours) == 1:
         return f"{name}: {_joined([_way(c) for c in chosen])}{_hours(chosen[0])}"
     return f"{name}: {_joined([_way(c) + _hours(c) for c in chosen])}"
+
+
+def reminder(contact: Contact) -> str:
+    """The same contact once it is known: its name and its main way only, e.g. ``Shout (text 85258)``."""
+    ways = [_way(channel) for channel in contact.channels[:2]]
+    first = ways[0]
+    if len(ways) == 2 and first.startswith("call ") and ways[1] == "text " + first.removeprefix("call "):
+        first = "call or " + ways[1]
+    return f"{contact.name} ({first})"
 
 
 def _joined(ways: list[str]) -> str:

@@ -137,6 +137,13 @@ def test_who_speaks_is_said_when_it_is_due_and_otherwise_the_talk_goes_on() -> N
     assert continuity & {use.variant for use in later.beats} and not continuity & {use.variant for use in due.beats}
 
 
+@pytest.mark.parametrize("words_", ["are you a real person?", "Am I talking to a bot", "is this a human", "ARE YOU AN AI"])
+def test_who_speaks_is_said_when_it_is_asked(words_: str) -> None:
+    composition = made(severity=2, identity_due=False, words=words_)
+    assert composition.identity and "This is the safety part of this service. I'm a computer program." in composition.text
+    assert not made(severity=2, identity_due=False, words="are you safe to talk to").identity
+
+
 def test_below_severity_3_it_is_short_and_has_one_contact() -> None:
     for template in sorted(TEMPLATES):
         for severity in (0, 1, 2):
@@ -164,11 +171,18 @@ def test_what_was_spoken_and_shown_waits_until_the_rest_was() -> None:
     for _ in range(8):
         composition = made(severity=3, seed="same", spoken=frozenset(spoken), shown=frozenset(shown), identity_due=False)
         acknowledgments += [use.variant for use in composition.beats if use.variant.startswith("ideation-ack-")]
-        offers += [use.variant for use in composition.beats if use.variant.startswith("risk-offer-")]
+        offers += [use.variant for use in composition.beats if "-offer-" in use.variant]
         spoken |= {use.variant for use in composition.beats}
         shown |= {use.id for use in composition.resources}
     assert len(set(acknowledgments)) == 8 and len(set(offers)) == 8
     assert shown >= {"us/988-suicide-crisis-lifeline", "us/crisis-text-line"}
+
+
+def test_a_contact_that_is_known_is_named_in_short() -> None:
+    shown = frozenset({"us/988-suicide-crisis-lifeline", "us/crisis-text-line", "us/samhsa-national-helpline"})
+    composition = made(severity=3, shown=shown)
+    assert "988 Suicide & Crisis Lifeline (call or text 988)" in composition.text and LINE not in composition.text
+    assert [use.id for use in composition.resources] == ["us/988-suicide-crisis-lifeline"]
 
 
 def test_the_same_need_gives_the_same_text() -> None:
@@ -385,10 +399,16 @@ def test_a_beat_adds_what_the_reply_lacks() -> None:
 def test_the_safety_question_stays_where_the_reply_asks_something_else() -> None:
     kept = COMPOSER.append(need("ccs/safety-beat", reply_asks=True), reply="What did you eat today? You can call 988.")
     assert kept is not None and kept.question == 2
+    assert kept.text.endswith("You can leave the other question for now. Are you having thoughts of killing yourself?")
     other = COMPOSER.append(
         need("ccs/concern-for-other", spoken=frozenset({"they-safe"}), reply_asks=True), reply="What happened? Call 988."
     )
     assert other is None  # "how are you holding up" is no question of safety
+
+
+def test_nothing_that_is_kept_makes_the_urgent_form_needless() -> None:
+    added = COMPOSER.append(need("ccs/ideation", 4), reply="Are you safe? Call 988.")
+    assert added is not None and "Please call 911 now" in added.text
 
 
 def test_a_low_key_line_is_one_line() -> None:
