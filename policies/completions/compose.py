@@ -275,6 +275,8 @@ class TemplateComposer:
                 draft.emergency_if(paragraph=2)
             else:
                 draft.contacts()
+        if question is not None and asks:
+            draft.fixed("question", "one-question", sentences.ONE_QUESTION, paragraph=9)
         draft.question(question)
 
 

@@ -250,7 +250,7 @@ class Draft:
         if found is None or (self.need.reply_asks and not found.safety):
             return  # of two questions, the one that is not about safety gives way
         self.rung = found.rung
-        if self.need.answered == "unclear" and found.rung == self.need.answered_rung:
+        if self.need.answered == "unclear" and found.rung is not None and found.rung == self.need.answered_rung:
             # its id stays in the session, so that an unclear answer is asked about once and no more
             self.fixed("question", "answer-again", sentences.ANSWER_ANY, paragraph=9)
         self.fixed("question", found.variant, found.text, paragraph=9)
