@@ -106,6 +106,7 @@ def create_app(settings: Settings) -> Celery:
         task_publish_retry=True,
         task_publish_retry_policy={"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5},
         worker_consumer="guard.escalation.consumer:Consumer",
+        worker_lost_wait=1.0,
         worker_prefetch_multiplier=1,
         worker_max_tasks_per_child=5000,
         worker_cancel_long_running_tasks_on_connection_loss=False,

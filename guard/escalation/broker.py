@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import psycopg
 from kombu.transport import pgmq as base
+from kombu.transport import virtual
 from pgmq import PGMQueue, install_pgmq_from_sql
 from psycopg import sql
 from psycopg_pool import ConnectionPool
@@ -24,6 +25,7 @@ __all__ = ["Channel", "Transport", "prepare"]
 _LOCK: Final = 0x70676D71
 _POOL_SECONDS: Final = 5.0
 _POOL_CONNECTIONS: Final = 4
+_TURN_SECONDS: Final = 0.5
 
 
 def prepare(conninfo: str, queues: Sequence[str]) -> None:
@@ -71,6 +73,9 @@ class Channel(base.Channel):
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
         """Direct exchanges are routed by kombu itself."""
 
+    def _has_queue(self, queue: str, **_: Any) -> bool:
+        return True
+
     def _maybe_enable_notify(self, queue: str, queue_name: str | None = None) -> None:
         if self.use_notify:
             self.connection._register_notify_queue(queue_name or self._queue_name(queue))
@@ -108,6 +113,29 @@ class Transport(base.Transport):
         if self._notify_waiter is None:
             self._notify_waiter = base._NotifyWaiter(self._options()["conninfo"])
         return self._notify_waiter
+
+    def establish_connection(self) -> Any:
+        """Connected once the server answers. Kombu lists all queues for that, with a warning each time."""
+        self._ask()
+        return virtual.Transport.establish_connection(self)  # type: ignore[no-untyped-call]
+
+    def verify_connection(self, connection: Any) -> bool:
+        """Whether the server answers."""
+        try:
+            self._ask()
+        except psycopg.Error:
+            return False
+        return True
+
+    def _ask(self) -> None:
+        pool: Any = self._get_pgmq_client().pool
+        with pool.connection() as connection:
+            connection.execute("select 1")
+
+    def drain_events(self, connection: Any, timeout: Any = None) -> Any:  # type: ignore[override]
+        """As kombu's, in shorter turns: between them the worker sees that it was told to stop."""
+        turn = None if timeout is None else min(timeout, _TURN_SECONDS)
+        return super().drain_events(connection, timeout=turn)  # type: ignore[no-untyped-call]
 
     def close_connection(self, connection: Any) -> None:
         """Closes the pool too: kombu leaves one that it was given open."""

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -33,6 +33,9 @@ _log = logging.getLogger(__name__)
 
 _MARGIN_SECONDS: Final = 2.0  # an attempt's lease outlasts the attempt by this
 _BUSY_SECONDS: Final = 1.0
+_CROWDED_SECONDS: Final = 5.0
+# Channels in trouble share so many places in the whole installation: receivers that hang never take every process.
+_PLACES: Final = ("handrail.troubled/0", "handrail.troubled/1")
 _DRAIN_SECONDS: Final = 5.0  # then the slot is given back, so that no channel keeps it
 
 
@@ -66,24 +69,40 @@ class Courier:
         self._limits = limits or Limits()
         self._lease = self._limits.total_seconds + _MARGIN_SECONDS
 
-    def deliver(self, tenant_id: UUID, channel_id: UUID, due: Sequence[Due], *, urgent: bool) -> int:
+    def deliver(self, tenant_id: UUID, channel_id: UUID, due: Sequence[Due], *, urgent: bool, troubled: bool = False) -> int:
         """Makes one attempt at each of ``due`` that is still due; returns how many were delivered.
 
         Safe to repeat: what was claimed before is not claimed again. Raises ``psycopg.OperationalError`` where the database
         went away; then what was not written down is tried again when its lease ends, under the same ``webhook-id``.
         """
-        lock = f"handrail.channel/{tenant_id}/{channel_id}/{urgent}"
+        named = _named(tenant_id, channel_id, due)
+        with self._held([f"handrail.channel/{tenant_id}/{channel_id}/{urgent}"]) as free:
+            if not free:
+                self._store.run("release", {**named, "wait": _BUSY_SECONDS})
+                return 0
+            with self._held(_PLACES if troubled else ()) as room:
+                if not room:
+                    self._store.run("release", {**named, "wait": _CROWDED_SECONDS})
+                    return 0
+                attempts = self._claim(tenant_id, channel_id, due)
+                return asyncio.run(self._send_all(tenant_id, channel_id, attempts, urgent)) if attempts else 0
+
+    @contextmanager
+    def _held(self, names: Sequence[str]) -> Iterator[bool]:
+        """Holds the first of ``names`` that nobody holds; false where there is none. No name needs no lock."""
         connection = self._store.connection()
-        taken = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0)) as taken", [lock]).fetchone()
-        if taken is None or not taken["taken"]:
-            self._store.run("release", {**_named(tenant_id, channel_id, due), "wait": _BUSY_SECONDS})
-            return 0
+        held = None
+        for name in names:
+            row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0)) as taken", [name]).fetchone()
+            if row is not None and row["taken"]:
+                held = name
+                break
         try:
-            attempts = self._claim(tenant_id, channel_id, due)
-            return asyncio.run(self._send_all(tenant_id, channel_id, attempts, urgent)) if attempts else 0
+            yield held is not None or not names
         finally:
-            with suppress(psycopg.Error):  # a lost connection has let go of the lock already
-                connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [lock])
+            if held is not None:
+                with suppress(psycopg.Error):  # a lost connection has let go of it already
+                    connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [held])
 
     def _claim(self, tenant_id: UUID, channel_id: UUID, due: Sequence[Due]) -> list[_Attempt]:
         rows = self._store.rows("claim", {**_named(tenant_id, channel_id, due), "lease": self._lease})

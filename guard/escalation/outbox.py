@@ -16,7 +16,7 @@ from guard.escalation import alerts
 from guard.escalation.alerts import Alert
 from guard.escalation.store import Store
 
-__all__ = ["BATCH", "SHARE", "Batch", "Due", "Outbox"]
+__all__ = ["BATCH", "SHARE", "Batch", "Due", "Leases", "Outbox"]
 
 _ROWS: Final = 200  # outbox rows in one statement
 _ROUNDS: Final = 50  # statements in one call: a flood is spread over calls, between which the clock does its other work
@@ -24,7 +24,6 @@ BATCH: Final = 64
 """Deliveries that one call hands out at most."""
 SHARE: Final = 8
 """Attempts that one channel sees side by side."""
-_LEASE_SECONDS: Final = 30.0  # a message that the broker lost is sent again after this
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +36,40 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Deliveries to one channel that go out side by side. ``urgent``: severity 3 and above."""
+    """Deliveries to one channel that go out side by side. ``urgent``: severity 3 and above. ``troubled``: the channel has
+    not taken what it was offered before."""
 
     tenant_id: UUID
     channel_id: UUID
     urgent: bool
+    troubled: bool
     due: tuple[Due, ...]
 
 
-class Outbox:
-    """``enqueue`` takes a batch to the broker; it raises where the broker is away."""
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """Seconds after which a message that the broker lost is sent again."""
 
-    def __init__(self, store: Store, enqueue: Callable[[Batch], None], *, lease_seconds: float = _LEASE_SECONDS) -> None:
+    urgent: float = 10.0
+    routine: float = 30.0
+
+
+class Outbox:
+    """``enqueue`` takes a batch to the broker; it raises where the broker is away. ``has_room``: whether the queue of
+    urgent batches (or of the others) takes more: what waits, waits in the table, which is as long as it has to be."""
+
+    def __init__(
+        self,
+        store: Store,
+        enqueue: Callable[[Batch], None],
+        has_room: Callable[[bool], bool] = lambda urgent: True,
+        *,
+        leases: Leases | None = None,
+    ) -> None:
         self._store = store
         self._enqueue = enqueue
-        self._lease = lease_seconds
+        self._has_room = has_room
+        self._leases = leases or Leases()
 
     def relay(self) -> int:
         """Turns waiting rows into deliveries; returns how many rows. Several processes may do so at once."""
@@ -68,11 +86,22 @@ class Outbox:
     def dispatch(self) -> int:
         """Leases due deliveries and hands them to the broker; returns how many. Where the broker is away the lease runs out
         and they are due again."""
-        found = self._store.rows("dispatch", {"batch": BATCH, "share": SHARE, "lease": self._lease})
-        grouped: dict[tuple[UUID, UUID, bool], list[Due]] = {}
+        found = self._store.rows(
+            "dispatch",
+            {
+                "batch": BATCH,
+                "share": SHARE,
+                "urgent": self._has_room(True),
+                "routine": self._has_room(False),
+                "urgent_lease": self._leases.urgent,
+                "routine_lease": self._leases.routine,
+            },
+        )
+        grouped: dict[tuple[UUID, UUID, bool, bool], list[Due]] = {}
         for row in found:
-            key = (row["tenant_id"], row["channel_id"], row["urgent"])
+            key = (row["tenant_id"], row["channel_id"], row["urgent"], row["troubled"])
             grouped.setdefault(key, []).append(Due(row["outbox_id"], row["attempts"]))
-        for (tenant_id, channel_id, urgent), due in sorted(grouped.items(), key=lambda item: not item[0][2]):
-            self._enqueue(Batch(tenant_id, channel_id, urgent, tuple(due)))
+        batches = [Batch(*key, due=tuple(due)) for key, due in grouped.items()]
+        for batch in sorted(batches, key=lambda batch: (not batch.urgent, batch.troubled)):
+            self._enqueue(batch)
         return len(found)

@@ -18,11 +18,12 @@ from guard.escalation.courier import Courier
 from guard.escalation.outbox import Batch, Due, Outbox
 from guard.escalation.store import Store
 
-__all__ = ["JOBS", "NUDGE_JOURNAL", "Desk", "Job", "enqueue", "register"]
+__all__ = ["JOBS", "NUDGE_JOURNAL", "Desk", "Job", "enqueue", "has_room", "register"]
 
 DELIVER: Final = "handrail.deliver"
 RELAY: Final = "handrail.relay"
 NUDGE_JOURNAL: Final = "handrail.nudge_journal"
+_MOST_QUEUED: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +55,30 @@ class Desk:
 
 def enqueue(app: Celery, batch: Batch) -> None:
     """Sends a batch to the broker. Raises where the broker is away."""
+    due = [[str(item.outbox_id), item.attempts] for item in batch.due]
     app.send_task(
         DELIVER,
-        args=[
-            str(batch.tenant_id),
-            str(batch.channel_id),
-            batch.urgent,
-            [[str(d.outbox_id), d.attempts] for d in batch.due],
-        ],
+        args=[str(batch.tenant_id), str(batch.channel_id), batch.urgent, batch.troubled, due],
         queue=URGENT if batch.urgent else ROUTINE,
         argsrepr="()",
         ignore_result=True,
     )
 
 
+def has_room(app: Celery, urgent: bool) -> bool:
+    """Whether the queue takes more: no queue grows without bound while receivers hang. Raises where the broker is away."""
+    with app.pool.acquire(block=True, timeout=5) as connection:
+        declared = connection.default_channel.queue_declare(URGENT if urgent else ROUTINE, passive=True)
+    return bool(declared.message_count < _MOST_QUEUED)
+
+
 def register(app: Celery, desk: Desk) -> None:
     """Gives ``app`` its tasks."""
 
     @app.task(name=DELIVER)  # type: ignore[untyped-decorator]
-    def deliver(tenant_id: str, channel_id: str, urgent: bool, due: list[list[Any]]) -> None:
+    def deliver(tenant_id: str, channel_id: str, urgent: bool, troubled: bool, due: list[list[Any]]) -> None:
         named = [Due(UUID(outbox_id), int(attempts)) for outbox_id, attempts in due]
-        desk.courier.deliver(UUID(tenant_id), UUID(channel_id), named, urgent=bool(urgent))
+        desk.courier.deliver(UUID(tenant_id), UUID(channel_id), named, urgent=bool(urgent), troubled=bool(troubled))
 
     @app.task(name=RELAY)  # type: ignore[untyped-decorator]
     def relay() -> None:

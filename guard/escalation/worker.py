@@ -38,7 +38,7 @@ __all__ = ["build", "run"]
 _log = logging.getLogger(__name__)
 
 _PROCESSES: Final = 4
-_GRACE_SECONDS: Final = 6.0  # a stop within 8 s, with 2 s for everything after the running attempts
+_GRACE_SECONDS: Final = 5.0  # the supervisor waits a little longer before it kills
 _PARENT_SECONDS: Final = 0.5
 _START_SECONDS: Final = 30.0
 
@@ -55,7 +55,7 @@ def build(
     app = create_app(settings)
     store = Store(database_of(settings))
     courier = Courier(store, unseal, allow_private=settings.allow_private_webhooks, schedule=schedule, limits=limits)
-    outbox = Outbox(store, lambda batch: tasks.enqueue(app, batch))
+    outbox = Outbox(store, lambda batch: tasks.enqueue(app, batch), lambda urgent: tasks.has_room(app, urgent))
     desk = Desk(store, outbox, courier, nudge_journal)
     tasks.register(app, desk)
     return app, desk
@@ -73,7 +73,7 @@ def run(
 ) -> int:
     """Runs the worker in this process until SIGTERM or SIGINT; returns the exit status.
 
-    It ends within 8 seconds of the signal: attempts that still run then are made again by whoever comes next, under the same
+    It ends within 6 seconds of the signal: attempts that still run then are made again by whoever comes next, under the same
     ``webhook-id``. Without ``unseal`` secrets are opened with the data folder's master key. ``parent_death``: the process id
     of the supervisor; when that is no longer this process's parent the worker
     ends at once. Raises :class:`~guard.errors.SettingsInvalid` or

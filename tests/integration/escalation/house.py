@@ -198,12 +198,12 @@ class House:
         processes: int = 2,
         waits: Sequence[float] = WAITS,
         command: Sequence[str] = (),
-        parent: int | None = None,
+        bound: bool = False,
         wait: bool = True,
         **environment: str,
     ) -> Worker:
-        """Starts a worker. ``command``: what to start it with instead of directly."""
-        options = {"waits": list(waits), "total_seconds": total_seconds, "processes": processes, "parent": parent}
+        """Starts a worker. ``command``: what starts it instead of this process. ``bound``: it ends with who started it."""
+        options = {"waits": list(waits), "total_seconds": total_seconds, "processes": processes, "bound": bound}
         log = self.folder / f"worker-{len(self.workers)}.log"
         program = [sys.executable, "-m", "tests.integration.escalation.worker_child", json.dumps(options)]
         with log.open("wb") as output:

@@ -19,9 +19,9 @@ from guard.escalation.alerts import Alert
 from guard.escalation.app import QUEUES, broker_of, create_app
 from guard.escalation.channels import unsealer
 from guard.escalation.courier import Courier
-from guard.escalation.outbox import Batch, Due, Outbox
+from guard.escalation.outbox import Batch, Due, Leases, Outbox
 from guard.escalation.schedule import Schedule
-from guard.escalation.tasks import Desk, enqueue, register
+from guard.escalation.tasks import Desk, enqueue, has_room, register
 from guard.escalation.webhook import Limits
 from guard.records.migrate import migrate, rollback
 from guard.settings import load_settings
@@ -44,7 +44,7 @@ def _refuse(batch: Batch) -> None:
 
 
 def _outbox(house: House, sent: list[Batch] | None = None, lease: float = 30.0) -> Outbox:
-    return Outbox(house.store(), _refuse if sent is None else sent.append, lease_seconds=lease)
+    return Outbox(house.store(), _refuse if sent is None else sent.append, leases=Leases(lease, lease))
 
 
 def _courier(house: House, *, allow_private: bool = True, waits: tuple[float, ...] = (0.0, 0.0, 0.0)) -> Courier:
@@ -155,6 +155,41 @@ def test_the_most_severe_go_first_and_no_channel_takes_all(house: House) -> None
     ]
     assert {batch.channel_id for batch in mine if batch.urgent} == {loud_channel, quiet_channel}
     assert [batch.urgent for batch in sent] == sorted((batch.urgent for batch in sent), reverse=True)
+
+
+def test_a_full_queue_takes_no_more_and_the_other_lane_goes_on(house: House) -> None:
+    tenant = house.tenant()
+    house.channel(tenant, "https://hooks.example.org/h")
+    house.tell(tenant, severity=4)
+    house.tell(tenant, severity=1)
+    sent: list[Batch] = []
+    outbox = Outbox(house.store(), sent.append, lambda urgent: not urgent)
+    outbox.relay()
+    assert outbox.dispatch() == 1
+    assert [batch.urgent for batch in sent] == [False]
+    assert _outbox(house, sent).dispatch() == 1
+
+
+def test_channels_in_trouble_share_two_places(house: House, receiver: Receiver) -> None:
+    released = threading.Event()
+    tenant, path = house.tenant(), f"/{uuid4()}"
+    receiver.on(path, behave.hold(released))
+    channels = [house.channel(tenant, receiver.url(path)) for _ in range(3)]
+    message = house.tell(tenant)
+    _outbox(house).relay()
+    house.rows("update deliveries set attempts = 1, last_error = 'timeout' where outbox_id = %s", [message])
+    sent: list[Batch] = []
+    _outbox(house, sent).dispatch()
+    assert [batch.troubled for batch in sent] == [True] * 3
+    courier = _courier(house)
+    with ThreadPoolExecutor(3) as pool:
+        for channel in channels:
+            pool.submit(courier.deliver, tenant, channel, [Due(message, 1)], urgent=True, troubled=True)
+        receiver.wait(path, 2)
+        time.sleep(0.2)
+        assert len(receiver.at(path)) == 2
+        released.set()
+    assert sorted(str(row["attempts"]) for row in _deliveries(house, tenant)) == ["1", "2", "2"]
 
 
 def test_an_attempt_is_made_once_however_often_it_is_asked_for(house: House, receiver: Receiver) -> None:
@@ -271,11 +306,15 @@ def test_what_lies_in_the_queue_is_ids(house: House) -> None:
     broker.prepare(conninfo, QUEUES)
     app = create_app(settings)
     tenant, channel, message = uuid4(), uuid4(), uuid4()
-    enqueue(app, Batch(tenant, channel, True, (Due(message, 3),)))
+    enqueue(app, Batch(tenant, channel, True, False, (Due(message, 3),)))
+    assert has_room(app, True)
+    house.rows("select pgmq.send('handrail_urgent', '{}') from generate_series(1, 200)")
+    assert not has_room(app, True)
+    assert has_room(app, False)
     app.close()
-    (row,) = house.rows("select message from pgmq.q_handrail_urgent order by msg_id desc limit 1")
+    (row,) = house.rows("select message from pgmq.q_handrail_urgent order by msg_id limit 1")
     args, kwargs, _ = json.loads(base64.b64decode(row["message"]["body"]))
-    assert args == [str(tenant), str(channel), True, [[str(message), 3]]]
+    assert args == [str(tenant), str(channel), True, False, [[str(message), 3]]]
     assert kwargs == {}
     house.rows("select pgmq.purge_queue('handrail_urgent')")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 from guard.escalation.schedule import Schedule
@@ -17,7 +18,7 @@ def main() -> int:
         load_settings(),
         schedule=Schedule(tuple(options["waits"])),
         limits=Limits(connect_seconds=1.0, total_seconds=options["total_seconds"]),
-        parent_death=options.get("parent"),
+        parent_death=os.getppid() if options["bound"] else None,
         processes=options["processes"],
     )
 

@@ -1,0 +1,182 @@
+"""One attempt: certificates, names that change their mind, and addresses that do not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from guard.escalation.channels import new_secret
+from guard.escalation.schedule import Answer
+from guard.escalation.signing import body, headers, secret_key
+from guard.escalation.webhook import Limits, Sender
+from tests.integration.escalation import receiver as behave
+from tests.integration.escalation.receiver import Receiver
+
+_LIMITS = Limits(connect_seconds=0.5, total_seconds=1.5)
+_CONTENT = body("case.opened", datetime(2026, 11, 24, tzinfo=UTC), {"severity": 4})
+
+
+class _Resolver:
+    """Answers with the next of ``answers`` each time, and counts."""
+
+    def __init__(self, *answers: Sequence[str]) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+
+    def __call__(self, host: str, port: int) -> Sequence[str]:
+        self.asked += 1
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@pytest.fixture
+def lone() -> Iterator[Receiver]:
+    receiver = Receiver(new_secret()).start()
+    yield receiver
+    receiver.stop()
+
+
+def _send(url: str, secret: str, resolve: _Resolver, *, tls: ssl.SSLContext | None = None, private: bool = True) -> Answer:
+    async def once() -> Answer:
+        signed = headers("msg_1", datetime.now(UTC), _CONTENT, secret_key(secret))
+        async with Sender(allow_private=private, limits=_LIMITS, resolve=resolve, tls=tls) as sender:
+            return await sender.send(url, _CONTENT, signed)
+
+    return asyncio.run(once())
+
+
+def test_a_name_is_asked_once_and_its_answer_is_where_it_goes(lone: Receiver) -> None:
+    resolve = _Resolver(["127.0.0.1"], ["127.0.0.2"])
+    path = f"/{uuid4()}"
+    answer = _send(f"http://hooks.example.org:{lone.port}{path}?a=%20b", lone.secret, resolve)
+    assert answer.status == 204
+    assert resolve.asked == 1
+    (seen,) = lone.at(f"{path}?a=%20b")
+    assert seen.headers["host"] == f"hooks.example.org:{lone.port}"
+
+
+def test_a_name_that_turns_private_between_attempts_is_refused_then(lone: Receiver) -> None:
+    resolve = _Resolver(["203.0.113.9"], ["127.0.0.1"])  # a documentation address: not public either, nothing is sent
+    for _ in range(2):
+        assert (
+            _send(f"https://hooks.example.org:{lone.port}/h", lone.secret, resolve, private=False).error == "address_private"
+        )
+    assert not lone.seen
+
+
+def test_the_next_address_is_tried_when_one_does_not_answer(lone: Receiver) -> None:
+    answer = _send(f"http://hooks.example.org:{lone.port}/h", lone.secret, _Resolver(["::1", "127.0.0.1"]))
+    assert answer.status == 204
+
+
+def test_a_name_that_does_not_resolve() -> None:
+    class Nowhere(_Resolver):
+        def __call__(self, host: str, port: int) -> Sequence[str]:
+            raise OSError
+
+    assert _send("https://nowhere.example.org/h", new_secret(), Nowhere([])).error == "name_not_found"
+
+
+def test_a_port_where_nobody_listens() -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        assert _send(f"http://127.0.0.1:{port}/h", new_secret(), _Resolver([])).error == "connect_failed"
+
+
+def test_somebody_who_accepts_and_says_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        assert _send(f"http://127.0.0.1:{port}/h", new_secret(), _Resolver([])).error == "timeout"
+
+
+def test_an_environment_with_a_proxy_changes_nothing(lone: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert _send(lone.url("/h"), lone.secret, _Resolver([])).status == 204
+
+
+def test_a_retry_after_of_the_receiver_is_read(lone: Receiver) -> None:
+    lone.on("/h", behave.status(503, retry_after="17"))
+    answer = _send(lone.url("/h"), lone.secret, _Resolver([]))
+    assert (answer.status, answer.retry_after) == (503, 17.0)
+
+
+@contextmanager
+def _tls_server(folder: Path, name: str) -> Iterator[tuple[int, Path]]:
+    """A server with a certificate for ``name`` that answers 204 to everything; its port and the certificate's file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    chain, private = folder / "cert.pem", folder / "key.pem"
+    chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, private)
+    listening = socket.create_server(("127.0.0.1", 0))
+    stopped = threading.Event()
+
+    def serve() -> None:
+        while not stopped.is_set():
+            try:
+                plain, _ = listening.accept()
+            except OSError:
+                return
+            try:
+                with context.wrap_socket(plain, server_side=True) as connection:
+                    connection.settimeout(2)
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")
+            except OSError:
+                plain.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listening.getsockname()[1], chain
+    finally:
+        stopped.set()
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join(3)
+
+
+@pytest.mark.parametrize(("certified", "trusted", "error"), [
+    ("hooks.example.org", True, None),
+    ("other.example.org", True, "tls_failed"),
+    ("hooks.example.org", False, "tls_failed"),
+])  # fmt: skip
+def test_the_certificate_is_that_of_the_webhooks_host(
+    tmp_path: Path, certified: str, trusted: bool, error: str | None
+) -> None:
+    with _tls_server(tmp_path, certified) as (port, chain):
+        tls = ssl.create_default_context(cafile=str(chain) if trusted else None)
+        answer = _send(f"https://hooks.example.org:{port}/h", new_secret(), _Resolver(["127.0.0.1"]), tls=tls)
+    assert answer.error == error
+    assert answer.status == (204 if error is None else None)
