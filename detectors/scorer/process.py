@@ -21,7 +21,7 @@ from detectors.scorer.batches import Bounds
 from detectors.scorer.errors import ScorerRunning, SocketUnfit
 from detectors.scorer.server import Server
 from detectors.scorer.tiers import Stack, Tier
-from detectors.signals import Scores
+from detectors.signals import Scores, Side
 
 __all__ = ["LexiconTier", "claim_socket", "run", "run_stack", "serve", "stack_for", "tiers_for"]
 
@@ -39,7 +39,7 @@ class LexiconTier:
         from detectors.lexicon import LexiconScorer
 
         self._lexicon = LexiconScorer()
-        self.name = self._lexicon.model
+        self.name = self._lexicon.score_one(Item(Side.USER, "")).model
 
     def score(self, batch: Sequence[Item]) -> list[Scores]:
         """See :class:`~detectors.scorer.tiers.Tier`."""

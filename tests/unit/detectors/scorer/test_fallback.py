@@ -124,7 +124,7 @@ async def test_a_long_text_does_not_stop_the_loop() -> None:
         def score_one(self, item: Item) -> Scores:
             Slow.busy += 1
             Slow.most = max(Slow.most, Slow.busy)
-            time.sleep(0.1)
+            time.sleep(0.4)
             Slow.busy -= 1
             return super().score_one(item)
 
@@ -139,7 +139,7 @@ async def test_a_long_text_does_not_stop_the_loop() -> None:
         await asyncio.sleep(0.001)
         longest = max(longest, time.monotonic() - start)
     assert [scores.model for (scores,) in await calls] == ["lexicon@1"] * 3
-    assert longest < 0.08
+    assert longest < 0.3
     assert Slow.most == 1
 
 
