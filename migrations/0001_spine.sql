@@ -348,4 +348,4 @@ begin
 end
 $$;
 
-select ensure_partitions(now());
+do $$ begin perform ensure_partitions(now()); end $$;

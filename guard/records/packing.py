@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections.abc import Mapping, Sequence
+from math import isfinite, nan
+from typing import Final
 
 from detectors.signals import BY_ID, Scores, Side, Tier, position, vocabulary
 
 __all__ = ["pack_tiers", "pack_values", "unpack", "unpack_tiers"]
+
+_ANSWERED: Final = int(Tier.LEXICON)
 
 
 def pack_tiers(tiers: bytes) -> bytes:
@@ -25,15 +28,13 @@ def unpack_tiers(packed: bytes, count: int) -> bytes:
     return bytes(byte >> shift & 3 for byte in packed for shift in (0, 2, 4, 6))[:count]
 
 
-def pack_values(scores: Scores) -> str:
-    """The values as PostgreSQL's text form of ``real[]``, each the nearest single-precision float."""
+def pack_values(scores: Scores) -> list[float | None]:
+    """The values as they go into ``real[]``, each the nearest single-precision float, ``None`` where nobody answered."""
     # Rounded here: PostgreSQL refuses a number that single precision has no room for, however close to zero.
     rounded = array("f", scores.values)
-    answered = [
-        repr(value) if tier >= Tier.LEXICON and math.isfinite(value) else "NULL"
-        for value, tier in zip(rounded, scores.tiers, strict=True)
+    return [
+        value if tier >= _ANSWERED and isfinite(value) else None for value, tier in zip(rounded, scores.tiers, strict=True)
     ]
-    return f"{{{','.join(answered)}}}"
 
 
 def unpack(
@@ -55,7 +56,7 @@ def unpack(
     """
     today = vocabulary(side)
     at = position(side)
-    row = [math.nan] * len(today)
+    row = [nan] * len(today)
     bits = bytearray(len(today))
     for signal_id, value, tier in zip(signal_ids, values, unpack_tiers(tiers, len(signal_ids)), strict=True):
         signal = BY_ID.get(signal_id)

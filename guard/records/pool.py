@@ -24,6 +24,9 @@ _logger = logging.getLogger(__name__)
 _PROBE_FIRST: Final = 0.05
 _PROBE_LAST: Final = 1.0
 _WAITING: Final = 2048  # callers that may wait for a connection at one moment
+# Everything on a turn's path is found by a key. A plan that was made while the tables were small must not read them whole
+# once they are large.
+_PLANS: Final = "-c enable_seqscan=off -c enable_mergejoin=off"
 _FAILURES: Final = (psycopg.Error, OSError, TimeoutError)  # the pool's own errors are among psycopg's
 _RECONNECT_SECONDS: Final = 2.0  # short, so that its backoff stays short too: the probe below asks again and again
 
@@ -75,7 +78,7 @@ class Database:
 
     def _pool(self, url: str, name: str, size: int, options: str = "") -> AsyncConnectionPool[AsyncConnection[Any]]:
         milliseconds = max(1, round(self._seconds * 1000))
-        settings = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC -c jit=off"
+        settings = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC -c jit=off {_PLANS}"
         kwargs: dict[str, Any] = {
             "autocommit": True,
             "application_name": f"handrail {name}",

@@ -15,7 +15,7 @@ from guard.records.case import open_or_raise
 from guard.records.encryption import DataKey, seal_text, unwrap, wrap_new
 from guard.records.keys import Keys, Sealer
 from guard.records.queries import query
-from guard.records.rows import Placed, Sealed, json_text, referral_columns, turn_columns
+from guard.records.rows import Placed, Sealed, json_text, referral_parameters, turn_parameters
 from guard.records.snapshot import Snapshot
 
 __all__ = ["MergeState", "StoredSession", "Writer"]
@@ -61,8 +61,8 @@ class Writer:
             self._apply(entries, sessions)
             for placed in sorted(entries, key=_case_order):
                 placed.case_id = await open_or_raise(connection, placed)
-            await connection.execute(query("write_turns"), turn_columns(entries) | {"key_version": self._keys.version})
-            referrals = referral_columns(entries)
+            await connection.execute(query("write_turns"), turn_parameters(entries, self._keys.version))
+            referrals = referral_parameters(entries)
             if referrals is not None:
                 await connection.execute(query("refer"), referrals)
             changed = list({id(s): s for s in sessions.values() if s.changed}.values())
@@ -237,13 +237,21 @@ class Writer:
         cursor = await connection.execute(
             query("update_sessions"),
             {
-                "tenant_id": [session.tenant_id for session in rows],
-                "id": [session.id for session in rows],
-                "version": [session.version for session in rows],
-                "state": [json_text(session.state) for session in rows],
-                "at": [newest[session.id].at for session in rows],
-                "zone": [newest[session.id].zone for session in rows],
-                "person": [newest[session.id].person for session in rows],
+                "count": len(rows),
+                "sessions": json_text(
+                    [
+                        {
+                            "tenant_id": session.tenant_id,
+                            "id": session.id,
+                            "version": session.version,
+                            "state": session.state,
+                            "at": newest[session.id].at,
+                            "zone": newest[session.id].zone,
+                            "person": newest[session.id].person,
+                        }
+                        for session in rows
+                    ]
+                ),
             },
         )
         if len(await cursor.fetchall()) != len(rows):
