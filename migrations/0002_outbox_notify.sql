@@ -9,3 +9,6 @@ end
 $$;
 
 create trigger outbox_notify after insert on outbox for each statement execute function outbox_notify();
+
+-- What waits for one channel: asked for with every batch.
+create index deliveries_channel on deliveries (tenant_id, channel_id, next_at) where state = 'pending';

@@ -97,7 +97,7 @@ class Clock(threading.Thread):
             sent: dict[str, float] = {}
             beaten = 0.0
             while not self._stopping.is_set():
-                self._outbox.relay()
+                self._relay()
                 self._hand_out()
                 now = time.monotonic()
                 if now - beaten >= _BEAT_SECONDS:
@@ -115,6 +115,14 @@ class Clock(threading.Thread):
         rows = self._store.rows("cases_now")
         self._meter.cases({(row["severity"], row["state"]): row["cases"] for row in rows})
         self._meter.outbox_waiting(self._store.rows("waiting")[0]["waiting"])
+
+    def _relay(self) -> None:
+        try:
+            self._outbox.relay()
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error as error:  # a row that cannot be relayed must not stop what was relayed before
+            _log.error("the relay failed; what is due goes out", extra={"error": type(error)})
 
     def _hand_out(self) -> None:
         try:

@@ -50,7 +50,7 @@ class Batch:
 class Leases:
     """Seconds after which a message that the broker lost is sent again."""
 
-    urgent: float = 10.0
+    urgent: float = 5.0
     routine: float = 30.0
 
 

@@ -1,5 +1,6 @@
--- Claims what else is due for a channel, for one attempt each, the most severe first. Like claim.sql, by time instead of by
--- name: what a broker's message names is leased, so it is not due and not claimed here.
+-- Claims what else is due for a channel, for one attempt each, the most severe first: like claim.sql, by time instead of by
+-- name. A first attempt is due whether or not a message names it already: whoever asks holds the channel, and the fence
+-- makes that message claim nothing.
 with due as (
     select d.outbox_id, o.topic, o.payload, o.created_at, o.synthetic, c.url, c.secret
     from deliveries d
@@ -10,7 +11,8 @@ with due as (
             as severity
     ) s
     where d.tenant_id = %(tenant_id)s and d.channel_id = %(channel_id)s
-        and d.state = 'pending' and d.next_at <= now() and c.enabled and (s.severity >= 3) = %(urgent)s
+        and d.state = 'pending' and (d.next_at <= now() or d.attempts = 0) and c.enabled
+        and (s.severity >= 3) = %(urgent)s
     order by s.severity desc, d.next_at
     limit %(batch)s
     for update of d skip locked

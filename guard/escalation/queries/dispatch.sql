@@ -1,9 +1,9 @@
 -- Hands due deliveries to the broker for a while (``lease``): the table stays the truth, the broker's message is a hint
 -- that carries ids. The most severe first; no channel takes more than ``share`` places of a batch. A channel is in trouble
 -- while something that it failed to take still waits for it. A lane whose queue is full is left out.
-with pending as (
+with ranked as (
     select d.tenant_id, d.outbox_id, d.channel_id, d.next_at, s.severity,
-        bool_or(d.last_error is not null) over (partition by d.tenant_id, d.channel_id) as troubled
+        row_number() over (partition by d.tenant_id, d.channel_id, s.severity >= 3 order by s.severity desc, d.next_at) as place
     from deliveries d
     join channels c on c.tenant_id = d.tenant_id and c.id = d.channel_id
     join outbox o on o.tenant_id = d.tenant_id and o.id = d.outbox_id
@@ -11,15 +11,15 @@ with pending as (
         select case when jsonb_typeof(o.payload -> 'severity') = 'number' then (o.payload ->> 'severity')::numeric else 0 end
             as severity
     ) s
-    where d.state = 'pending' and c.enabled
-), ranked as (
-    select *, row_number() over (partition by tenant_id, channel_id, severity >= 3 order by severity desc, next_at) as place
-    from pending
-    where next_at <= now() and case when severity >= 3 then %(urgent)s else %(routine)s end
+    where d.state = 'pending' and d.next_at <= now() and c.enabled
+        and case when s.severity >= 3 then %(urgent)s else %(routine)s end
 ), due as (
     select * from ranked where place <= %(share)s order by severity desc, next_at limit %(batch)s
 ), locked as (
-    select d.tenant_id, d.outbox_id, d.channel_id, due.severity, due.troubled
+    select d.tenant_id, d.outbox_id, d.channel_id, due.severity, exists (
+            select from deliveries x
+            where x.tenant_id = d.tenant_id and x.channel_id = d.channel_id and x.state = 'pending' and x.last_error is not null
+        ) as troubled
     from deliveries d
     join due on due.tenant_id = d.tenant_id and due.outbox_id = d.outbox_id and due.channel_id = d.channel_id
     where d.state = 'pending' and d.next_at <= now()
