@@ -17,7 +17,7 @@ from policies.completions.contract import Composition, Need
 from policies.completions.draft import Draft
 from policies.completions.echo import gist
 from policies.completions.inquiry import inquiry, silent, unsafe
-from policies.completions.parts import Part, choose, fit, joined, shown, uses
+from policies.completions.parts import KEEP, Part, choose, fit, joined, shown, uses
 from policies.completions.reading import words
 from policies.completions.resort import last_resort
 from policies.completions.verify import Flaw, Gravity, asks_safety, contacts_in, questions_in, verify
@@ -123,7 +123,8 @@ class TemplateComposer:
         if template.family == "medical" or need.behaviour_recency in ("now", "24h"):
             draft.fixed("medical", "medical-now", sentences.MEDICAL_NOW, paragraph=1)
         if need.declining or template.declines:
-            draft.varied("boundary", paragraph=1, spare=0)
+            spare = KEEP if template.declines or need.severity >= _SEVERE else 4
+            draft.varied("boundary", paragraph=1, spare=spare)
         draft.transition()
         draft.contacts()
         if template.family == "medical":

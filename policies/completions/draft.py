@@ -252,7 +252,7 @@ class Draft:
         self.rung = found.rung
         if self.need.answered == "unclear" and found.rung is not None and found.rung == self.need.answered_rung:
             # its id stays in the session, so that an unclear answer is asked about once and no more
-            self.fixed("question", "answer-again", sentences.ANSWER_ANY, paragraph=9)
+            self.fixed("question", "answer-again", sentences.ANSWER_ANY, paragraph=9, spare=1)
         self.fixed("question", found.variant, found.text, paragraph=9)
 
     def asking(self, variant: str, text: str) -> None:
