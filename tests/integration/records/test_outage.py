@@ -199,12 +199,12 @@ async def test_a_successor_replays_the_journal_of_a_killed_process(world: World,
         await asyncio.to_thread(cluster.restart)
     [left] = (world.settings.home / "journal").glob("*.journal")
     content = left.read_bytes()
-    async with world.records() as records, world.records() as rival:
+    async with world.records(), world.records():
         await _until(lambda: world.count("turns", tenant) == 5)
         await _until(lambda: not left.exists())
     # the same file once more, with a torn tail: every entry is known, the tail is nothing
     left.write_bytes(content + content[-40:-10])
-    async with world.records() as records:
+    async with world.records():
         await _until(lambda: not left.exists())
     for table, count in {"turns": 5, "cases": 1, "case_events": 5, "turn_keys": 5}.items():
         assert world.count(table, tenant) == count, table
