@@ -120,15 +120,15 @@ class TemplateComposer:
         severe = need.severity >= _SEVERE
         self._acknowledge(draft)
         draft.identity(always=severe)
-        if template.family == "medical" or need.behaviour_recency in ("now", "24h"):
-            draft.fixed("medical", "medical-now", sentences.MEDICAL_NOW, paragraph=1)
         if need.declining or template.declines:
             spare = KEEP if template.declines or need.severity >= _SEVERE else 4
             draft.varied("boundary", paragraph=1, spare=spare)
         draft.transition()
+        if template.family == "medical" or need.behaviour_recency in ("now", "24h"):
+            draft.fixed("redirection", "medical-now", sentences.MEDICAL_NOW, paragraph=2)
+            draft.emergency_if("medical", paragraph=2)
         draft.contacts()
         if template.family == "medical":
-            draft.emergency_if(paragraph=2)
             draft.varied("redirection", paragraph=3, spare=3)
         elif template.intent or _near(need):
             draft.company_and_distance()

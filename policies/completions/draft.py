@@ -185,9 +185,9 @@ class Draft:
         self.emergency_if(paragraph=3, spare=KEEP if severe else 5)
         self.pooled("redirection", "redirection.distance", paragraph=3, spare=KEEP if severe else 3)
 
-    def emergency_if(self, *, paragraph: int, spare: int = KEEP) -> None:
-        """The emergency number, for the case that it gets worse."""
-        kind = self.template.family if self.template.family in sentences.EMERGENCY_IF else "risk"
+    def emergency_if(self, kind: str | None = None, *, paragraph: int, spare: int = KEEP) -> None:
+        """The emergency number, for the case that it gets worse. ``kind``: of danger, else the template's own."""
+        kind = kind or (self.template.family if self.template.family in sentences.EMERGENCY_IF else "risk")
         if any(part.variant.startswith("call-if-") for part in self.parts):
             return
         emergency = self._emergency()
@@ -270,7 +270,8 @@ class Draft:
         barred = {"emergency"} if "veteran" in need.stated else {"emergency", "veteran"}
         asked = tuple(name for name in need.refer if name in RESOURCE_CLASSES - barred)
         usual = _CLASSES.get(family, ("crisis", "general"))
-        first = usual if family in _CRISIS and need.severity >= 2 else (asked or usual)
+        bound = family in _CRISIS and need.severity >= 2 and self.template.id != "ccs/safety-beat"
+        first = usual if bound else (*asked, *usual)
         if need.minor and family in ("distress", "line"):
             first = ("child", *first)
         rest = [name for name in asked if name not in first]

@@ -221,6 +221,20 @@ def test_a_veteran_line_only_where_that_was_said() -> None:
     assert "veteran" not in made(severity=3, refer=("veteran",)).text.lower()
 
 
+def test_an_added_contact_fits_what_it_is_about() -> None:
+    added = COMPOSER.append(need("ccs/safety-beat", refer=("substance",)), reply="That sounds hard.")
+    assert added is not None and [use.id for use in added.resources] == ["us/samhsa-national-helpline"]
+    elsewhere = COMPOSER.append(need("ccs/safety-beat", refer=("substance",), country="GB"), reply="That sounds hard.")
+    assert elsewhere is not None and [use.id for use in elsewhere.resources] == ["gb/samaritans"]
+
+
+def test_what_just_happened_needs_medical_help() -> None:
+    text = made("ccs/behaviour", 3, behaviour_recency="24h").text
+    assert f"{sentences.MEDICAL_NOW} If you can't get to a doctor right away, call 911." in text
+    assert text.endswith("Are you safe right now?")
+    assert sentences.MEDICAL_NOW not in made("ccs/behaviour", 3, behaviour_recency="month").text
+
+
 def test_grief_is_asked_about_as_what_it_is() -> None:
     composition = made("ccs/wish-to-be-dead", 1, stated=frozenset({"bereaved"}))
     assert composition.text.endswith(sentences.GRIEF) and composition.question == 2
