@@ -158,7 +158,7 @@ class ClaimDesk:
             if claim.session_key is not None:
                 self._memory.learn_session_id(tenant_id, claim.session_key, session.id)
             if session.version != claim.known_version:
-                self._memory.learn_session(tenant_id, session.id, session.version, session.state)
+                self._memory.learn_session(tenant_id, session.id, session.version, session.state, read=True)
         return Claimed(row["turn_id"], row["turn_at"], attempt, session)
 
     async def _join(self, connection: AsyncConnection[Any], claims: Sequence[Claim]) -> list[_Ask]:

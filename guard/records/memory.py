@@ -67,9 +67,12 @@ class Memory:
         """The session as last seen; version 0 where it was not."""
         return self._sessions.get((tenant_id, session_id)) or SeenSession(0, None)
 
-    def learn_session(self, tenant_id: UUID, session_id: UUID, version: int, state: Mapping[str, Any] | None) -> None:
-        """The session stands at ``version`` now; an older version than the one known changes nothing."""
-        if version >= self.session(tenant_id, session_id).version:
+    def learn_session(
+        self, tenant_id: UUID, session_id: UUID, version: int, state: Mapping[str, Any] | None, *, read: bool = False
+    ) -> None:
+        """The session stands at ``version`` now; an older version than the one known changes nothing, unless it was
+        ``read`` from the database just now."""
+        if read or version >= self.session(tenant_id, session_id).version:
             self._sessions.put((tenant_id, session_id), SeenSession(version, state))
 
     def session_id(self, tenant_id: UUID, key: bytes) -> UUID | None:

@@ -12,6 +12,7 @@ from typing import Any, Final, Self, TypeVar
 import orjson
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
@@ -38,7 +39,7 @@ def is_outage(error: BaseException) -> bool:
     """Whether ``error`` says that the database is away, rather than that one statement is wrong or slow."""
     if isinstance(error, (RecordsUnavailable, PoolTimeout, PoolClosed, TooManyRequests, OSError, TimeoutError)):
         return True
-    if isinstance(error, psycopg.errors.QueryCanceled):
+    if isinstance(error, (psycopg.errors.QueryCanceled, psycopg.errors.PipelineAborted)):
         return False
     state = getattr(error, "sqlstate", None)
     if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
@@ -78,12 +79,19 @@ class Database:
 
     def _pool(self, url: str, name: str, size: int, options: str = "") -> AsyncConnectionPool[AsyncConnection[Any]]:
         milliseconds = max(1, round(self._seconds * 1000))
-        settings = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC -c jit=off {_PLANS}"
+        options = " ".join(
+            [
+                str(conninfo_to_dict(url).get("options") or ""),
+                f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
+                f"-c idle_in_transaction_session_timeout={10 * milliseconds}",
+                f"-c timezone=UTC -c jit=off {_PLANS} {options}",
+            ]
+        ).strip()
         kwargs: dict[str, Any] = {
             "autocommit": True,
             "application_name": f"handrail {name}",
             "connect_timeout": max(1, round(self._seconds)),
-            "options": f"{settings} -c idle_in_transaction_session_timeout={10 * milliseconds} {options}".strip(),
+            "options": options,
             # A database that vanished without a word is noticed within seconds.
             "tcp_user_timeout": milliseconds,
             "keepalives_idle": 5,

@@ -40,6 +40,8 @@ _logger = logging.getLogger(__name__)
 _TRIES: Final = 3
 _LOOK_FOR_JOURNALS: Final = 15.0
 _REPLAY_AGAIN: Final = 0.5
+_PARTITIONS: Final = 6 * 3600.0
+_STUMBLES: Final = 20  # tries of one entry before the others go first
 _AWAY: Final = "records-unavailable"
 _FULL: Final = "journal-full"
 _REFUSED: Final = "records-refused"
@@ -91,6 +93,8 @@ class PostgresRecords:
         self._replay_wanted = asyncio.Event()
         self._replaying: asyncio.Task[None] | None = None
         self._closed = False
+        self._partitions_at = float("-inf")
+        self._stumbled: tuple[UUID | None, int] = None, 0
         self._database.when_away(lambda: self._alerts.alert(_AWAY))
         self._database.when_back(self._resume)
 
@@ -205,15 +209,15 @@ class PostgresRecords:
 
     async def _store_group(self, snapshots: Sequence[Snapshot]) -> None:
         try:
-            async with asyncio.timeout(self._seconds):
-                await self._write(snapshots)
+            await self._database.bounded(self._write(snapshots))
         except Exception as error:
             if len(snapshots) == 1 or is_outage(error):
                 self._complain(error)
                 await self._shed(snapshots)
                 return
-            for snapshot in snapshots:  # one of them is wrong: the others need not suffer for it
-                await self._store_group([snapshot])
+            half = len(snapshots) // 2  # one of them is wrong, or they are too many: most need not suffer for it
+            await self._store_group(snapshots[:half])
+            await self._store_group(snapshots[half:])
 
     async def _shed(self, snapshots: Sequence[Snapshot]) -> None:
         with suppress(JournalFull):  # counted, logged and told there
@@ -232,9 +236,11 @@ class PostgresRecords:
         if not self._database.away:
             self._replay_wanted.set()
         if failed:
-            _logger.critical("%d turns are neither in PostgreSQL nor in the journal: %s", len(failed), failed[0])
             self._alerts.alert(_FULL)
-            raise failed[0]
+            full = [error for error in failed if isinstance(error, JournalFull)]
+            error = full[0] if full else JournalFull(f"a turn cannot be written down: {type(failed[0]).__name__}")
+            _logger.critical("%d turns are neither in PostgreSQL nor in the journal: %s", len(failed), error)
+            raise error
 
     async def _journal_one(self, snapshot: Snapshot) -> None:
         await self._journal.append(encode(self._journaled(snapshot)))
@@ -261,22 +267,37 @@ class PostgresRecords:
 
     async def _replay_forever(self) -> None:
         while True:
+            self._replay_wanted.clear()
             if not self._database.away:
                 try:
-                    replayed = await self._journal.adopt(self._replay)
-                    if self._journal.size:
-                        replayed += await self._journal.replay(self._replay)
-                    if replayed:
-                        _logger.info("%d entries of the journal are in PostgreSQL now", replayed)
-                        self._alerts.clear(_FULL)
-                except (psycopg.Error, RecordsUnavailable, OSError, TimeoutError) as error:
+                    await self._replay_all()
+                    await self._make_partitions()
+                except Exception as error:
                     self._database.note(error)
+                    if not is_outage(error):
+                        _logger.error("the journal waits: %s", type(error).__name__)  # noqa: TRY400 - may quote
                     await asyncio.sleep(_REPLAY_AGAIN)
                     continue
-            self._replay_wanted.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_FOR_JOURNALS):
                     await self._replay_wanted.wait()
+
+    async def _replay_all(self) -> None:
+        replayed = await self._journal.adopt(self._replay)
+        if self._journal.size:
+            replayed += await self._journal.replay(self._replay)
+        if replayed:
+            _logger.info("%d entries of the journal are in PostgreSQL now", replayed)
+            self._alerts.clear(_FULL)
+
+    async def _make_partitions(self) -> None:
+        """A process that runs for months meets months that no migration knew of."""
+        now = asyncio.get_running_loop().time()
+        if now < self._partitions_at:
+            return
+        async with self._database.connection() as connection:
+            await connection.execute(query("ensure_partitions"))
+        self._partitions_at = now + _PARTITIONS
 
     async def _replay(self, entry_id: UUID, plain: bytes) -> None:
         try:
@@ -287,7 +308,14 @@ class PostgresRecords:
         try:
             async with asyncio.timeout(10 * self._seconds):
                 await self._write([snapshot])
-        except (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError) as error:
+        except Exception as error:
+            if is_outage(error):
+                raise
+            wrong = isinstance(error, (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError))
+            last, times = self._stumbled
+            self._stumbled = entry_id, times + 1 if last == entry_id else 1
+            if not wrong and self._stumbled[1] < _STUMBLES:
+                raise
             await self._refuse(entry_id, plain, error)
 
     async def _refuse(self, entry_id: UUID, plain: bytes, error: Exception) -> None:

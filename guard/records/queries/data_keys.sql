@@ -2,4 +2,4 @@
 select k.tenant_id, k.id, k.wrapped from data_keys k
 where k.tenant_id = any (%(tenant_ids)s::uuid[]) and k.wrapped is not null
 order by k.tenant_id, k.id
-for key share
+for share

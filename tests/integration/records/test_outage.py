@@ -8,17 +8,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from guard.errors import JournalFull, RecordsUnavailable
 from guard.records.admin import create_key
 from guard.records.contract import Referral, TurnText
+from guard.records.ids import new_id
+from guard.records.snapshot import Snapshot
 from guard.records.store import PostgresRecords
-from guard.turns.contract import Identity
-from tests.integration.records.world import World
+from guard.turns.contract import Delivered, Identity
+from tests.integration.records.world import World, now
 from tests.postgres import Cluster
 
 
@@ -127,6 +131,60 @@ async def test_an_outage_keeps_turns_going(world: World, cluster: Cluster) -> No
     assert session["state"]["turns"] == 2
     [case] = world.rows("select severity from cases where tenant_id = %s", tenant.tenant_id)
     assert case["severity"] == 4
+
+
+async def test_a_restart_that_nobody_waited_for_costs_nothing(world: World, cluster: Cluster) -> None:
+    tenant = world.tenant()
+    async with world.records() as records:
+        await asyncio.gather(*(records.claim(world.claim(tenant, f"a{n}", session="s")) for n in range(20)))
+        await asyncio.to_thread(cluster.restart)
+        claim = world.claim(tenant, "b", session="s")
+        claimed = await records.claim(claim)
+        assert claimed.recorded
+        assert await records.commit(world.entry(claim, claimed, severity=3)) is not None
+        assert not records.away
+
+
+async def test_an_older_snapshot_never_replaces_a_newer_one(world: World) -> None:
+    tenant = world.tenant()
+    async with world.records() as records:
+        claim = world.claim(tenant, "t", session="s")
+        entry = world.entry(claim, await records.claim(claim), severity=3)
+        older = Snapshot(replace(entry, delivered=Delivered.NONE, reply=None), now(), journal_id=new_id())
+        await records.commit(entry)
+        for _ in range(2):  # and an entry of the journal counts once
+            await records._write([older])
+        shown = await records.turn(tenant.tenant_id, entry.turn_id)
+    assert shown is not None
+    assert shown["delivered"] == "whole"
+    assert shown["signals"]["harm.method"]["value"] == 0.0
+    assert world.rows("select count(*) from journal_replays where id = %s", older.journal_id) == [{"count": 1}]
+    assert world.count("case_events", tenant) == 1
+
+
+async def test_a_state_that_was_journaled_is_merged(world: World) -> None:
+    """Two processes changed one session, one of them while the database was away."""
+    tenant = world.tenant()
+    merged: list[tuple[object, object]] = []
+
+    def merge(stored: Mapping[str, Any] | None, journaled: Mapping[str, Any]) -> dict[str, Any]:
+        merged.append((stored, journaled))
+        return {**(stored or {}), "turns": 99}
+
+    async with world.records(merge_state=merge) as records:
+        claim = world.claim(tenant, "t", session="s")
+        entry = world.entry(claim, await records.claim(claim), severity=3)
+        await records.commit(entry)
+        [before] = world.rows("select version, state from sessions where tenant_id = %s", tenant.tenant_id)
+        journaled = {"turns": 7}
+        untouched = Snapshot(entry, now(), journal_id=new_id(), state=journaled, base=before["version"])
+        await records._write([untouched])
+        [row] = world.rows("select version, state from sessions where tenant_id = %s", tenant.tenant_id)
+        assert (row["state"], row["version"], merged) == (journaled, before["version"] + 1, [])
+        await records._write([replace(untouched, journal_id=new_id())])
+        [row] = world.rows("select state from sessions where tenant_id = %s", tenant.tenant_id)
+    assert merged == [(journaled, journaled)]
+    assert row["state"] == {"turns": 99}
 
 
 async def test_a_turn_that_was_known_elsewhere_keeps_its_id(world: World, cluster: Cluster) -> None:
