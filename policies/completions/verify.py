@@ -242,7 +242,7 @@ def _needed(
         missing.append("unexplored")
     if composition is not None and need.template == "ccs/abuse" and need.severity < _SEVERE:
         asked = "abuse-ask" in need.spoken
-        if used and not asked:
+        if not asked and any(not contact.emergency for contact in used):
             missing.append("service-named-unasked")
     return missing
 
@@ -274,7 +274,8 @@ def _limits(
     if around and questions_in(around) and questions_in(text) and composition.question is None and not asks_safety(text):
         red.append("many-questions")
     lines = [contact for contact in used if not contact.emergency]
-    urgent = any(beat.beat == "urgent" for beat in composition.beats)
+    # what has just happened to a body outranks brevity
+    urgent = any(beat.beat == "urgent" or beat.variant == "medical-now" for beat in composition.beats)
     if need.severity < _SEVERE and not urgent:
         if len(words(text)) > _SHORT:
             yellow.append("too-long")

@@ -98,7 +98,7 @@ def test_a_completion_is_sound(need: Need) -> None:
     assert not composition.last_resort, verify(composition.text, need, composition)
     sound(composition, need)
     assert {flaw.code for flaw in verify(composition.text, need, composition)} <= {"parrots"}
-    urgent = any(use.beat == "urgent" for use in composition.beats)
+    urgent = any(use.beat == "urgent" or use.variant == "medical-now" for use in composition.beats)
     assert len(words(composition.text)) <= (90 if need.severity < 3 and not urgent else 170)
     if need.severity < 3 and not urgent:
         lines = [use for use in composition.resources if not (directory().contact(use.id) or ANY).emergency]

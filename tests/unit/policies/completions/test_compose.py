@@ -75,6 +75,12 @@ def test_an_unknown_place_has_no_number_in_it() -> None:
     assert "A crisis line has people now" not in composition.text  # a directory of lines is not a line
 
 
+def test_not_being_safe_from_abuse_brings_the_emergency_number_at_any_severity() -> None:
+    composition = made("ccs/abuse", 2, answered="deny", answered_rung=0)
+    assert "If you are in danger now, call 911" in composition.text and not composition.last_resort
+    assert [use.id for use in composition.resources] == ["us/emergency-services"]
+
+
 def test_not_being_safe_brings_the_urgent_form_at_any_severity() -> None:
     composition = made("ccs/answer-follow-up", 2, answered="deny", answered_rung=0)
     assert "Please call 911 now" in composition.text and composition.question is None
