@@ -23,7 +23,8 @@ from guard.escalation.errors import BrokerUnfit
 __all__ = ["Channel", "Transport", "prepare"]
 
 _LOCK: Final = 0x70676D71
-_POOL_SECONDS: Final = 5.0
+_POOL_SECONDS: Final = 2.0
+_RECONNECT_SECONDS: Final = 1.0  # then the next use begins anew, without the pauses that have grown by then
 _POOL_CONNECTIONS: Final = 4
 _TURN_SECONDS: Final = 0.5
 
@@ -94,7 +95,7 @@ class Transport(base.Transport):
             max_size=_POOL_CONNECTIONS,
             timeout=_POOL_SECONDS,
             check=ConnectionPool.check_connection,  # after a restart of the server the first use must not fail
-            reconnect_timeout=_POOL_SECONDS,
+            reconnect_timeout=_RECONNECT_SECONDS,
             open=True,
             name="handrail-broker",
         )

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 _LEADER: Final = 0x68726C64
 _BEAT_SECONDS: Final = 5.0
-_LONGEST_PAUSE: Final = 5.0
+_LONGEST_PAUSE: Final = 1.0
 
 
 class Meter(Protocol):

@@ -14,11 +14,11 @@ _log = logging.getLogger(__name__)
 
 _FIRST_SECONDS: Final = 0.2
 _STEP_SECONDS: Final = 0.3
-_LONGEST_SECONDS: Final = 2.0
+_LONGEST_SECONDS: Final = 1.0
 
 
 class Consumer(base.Consumer):  # type: ignore[misc]
-    """Tries for ever, at most two seconds apart, and ends at once when the worker is told to stop."""
+    """Tries for ever, at most a second apart, and ends at once when the worker is told to stop."""
 
     def ensure_connected(self, conn: Any) -> Any:
         """``conn`` when it is connected."""

@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Final
 
 import billiard  # type: ignore[import-untyped]
@@ -20,7 +21,6 @@ from celery.platforms import SecurityWarning  # type: ignore[import-untyped]
 from guard.errors import RecordsUnavailable
 from guard.escalation import broker, tasks
 from guard.escalation.app import QUEUES, broker_of, create_app, database_of
-from guard.escalation.channels import unsealer
 from guard.escalation.clock import Clock
 from guard.escalation.courier import Courier, Unseal
 from guard.escalation.outbox import Outbox
@@ -28,6 +28,7 @@ from guard.escalation.schedule import STANDARD, Schedule
 from guard.escalation.store import Store
 from guard.escalation.tasks import JOBS, NUDGE_JOURNAL, Desk
 from guard.escalation.webhook import Limits
+from guard.records.admin import channel_secret
 from guard.records.keys import Keys
 from guard.settings import Settings
 from guard.telemetry import logs
@@ -81,7 +82,7 @@ def run(
     :class:`~guard.errors.RecordsUnavailable` where PostgreSQL does not answer for half a minute.
     """
     logs.configure("worker", form=settings.log_format)
-    unseal = unseal or unsealer(Keys.load(settings.home))
+    unseal = unseal or partial(channel_secret, Keys.load(settings.home))
     app, desk = build(settings, unseal, schedule=schedule, limits=limits, nudge_journal=nudge_journal)
     _, conninfo = broker_of(settings)
     if conninfo is not None:

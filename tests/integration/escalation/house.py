@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -20,15 +21,19 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from guard.escalation.cases import deadlines
-from guard.escalation.channels import new_secret, seal_secret
 from guard.escalation.store import Store
 from guard.records.ids import new_id
 from guard.records.keys import Keys
 
-__all__ = ["WAITS", "House", "OpenStore", "Worker", "alive", "children"]
+__all__ = ["WAITS", "House", "OpenStore", "Worker", "alive", "children", "new_secret"]
 
 WAITS = (0.0, 0.2, 0.4, 0.8)
 _ROOT = Path(__file__).parents[3]
+
+
+def new_secret() -> str:
+    """A secret as channels have them."""
+    return f"whsec_{base64.b64encode(os.urandom(32)).decode()}"
 
 
 @dataclass
@@ -136,7 +141,7 @@ class House:
             "name": f"c-{channel_id.hex}",
             "kind": "webhook",
             "url": url,
-            "secret": seal_secret(self.keys, tenant_id, self.secret),
+            "secret": self.keys.seal("channel", self.secret.encode(), tenant_id.bytes),
             **columns,
         }
         names, marks = ", ".join(row), ", ".join(["%s"] * len(row))

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import psycopg
@@ -17,12 +18,12 @@ import pytest
 from guard.escalation import alerts, broker
 from guard.escalation.alerts import Alert
 from guard.escalation.app import QUEUES, broker_of, create_app
-from guard.escalation.channels import unsealer
 from guard.escalation.courier import Courier
 from guard.escalation.outbox import Batch, Due, Leases, Outbox
 from guard.escalation.schedule import Schedule
 from guard.escalation.tasks import Desk, enqueue, has_room, register
 from guard.escalation.webhook import Limits
+from guard.records.admin import channel_secret
 from guard.records.migrate import migrate, rollback
 from guard.settings import load_settings
 from tests.integration.escalation import receiver as behave
@@ -50,7 +51,7 @@ def _outbox(house: House, sent: list[Batch] | None = None, lease: float = 30.0) 
 def _courier(house: House, *, allow_private: bool = True, waits: tuple[float, ...] = (0.0, 0.0, 0.0)) -> Courier:
     return Courier(
         house.store(),
-        unsealer(house.keys),
+        partial(channel_secret, house.keys),
         allow_private=allow_private,
         schedule=Schedule(waits),
         limits=Limits(connect_seconds=0.5, total_seconds=1.0),

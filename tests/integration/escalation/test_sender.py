@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from guard.escalation.channels import new_secret
 from guard.escalation.schedule import Answer
 from guard.escalation.signing import body, headers, secret_key
 from guard.escalation.webhook import Limits, Sender
 from tests.integration.escalation import receiver as behave
+from tests.integration.escalation.house import new_secret
 from tests.integration.escalation.receiver import Receiver
 
 _LIMITS = Limits(connect_seconds=0.5, total_seconds=1.5)

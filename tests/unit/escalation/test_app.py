@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from guard.errors import SettingsInvalid
 from guard.escalation.app import HARD_SECONDS, QUEUES, broker_of, create_app
-from guard.escalation.channels import new_secret, seal_secret, unsealer
-from guard.escalation.errors import BrokerUnfit, SecretUnusable
+from guard.escalation.errors import BrokerUnfit
 from guard.escalation.store import connection_string
-from guard.records.errors import KeyUnusable
-from guard.records.keys import Keys
 from guard.settings import Settings, load_settings
 
 _URL = "postgresql://hand%20rail:p%40ss%2F%27%20word@/handrail?host=%2Frun%2Fhand%20rail"
@@ -84,15 +80,3 @@ def test_promises() -> None:
     options = conf.broker_transport_options
     assert options["visibility_timeout"] > HARD_SECONDS
     assert "p@ss" not in conf.broker_url
-
-
-def test_a_secret_opens_for_its_own_tenant_only() -> None:
-    keys = Keys({1: b"m" * 32})
-    tenant, secret = uuid4(), new_secret()
-    sealed = seal_secret(keys, tenant, secret)
-    assert secret.encode() not in sealed
-    assert unsealer(keys)(tenant, sealed) == secret
-    with pytest.raises(KeyUnusable):
-        unsealer(keys)(uuid4(), sealed)
-    with pytest.raises(SecretUnusable):
-        seal_secret(keys, tenant, "not a secret")

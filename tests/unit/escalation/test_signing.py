@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,9 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from guard.escalation.channels import new_secret
 from guard.escalation.errors import SecretUnusable
 from guard.escalation.signing import body, headers, secret_key, thin, webhook_id
+
+
+def new_secret() -> str:
+    return f"whsec_{base64.b64encode(os.urandom(32)).decode()}"
+
 
 _AT = datetime(2026, 11, 24, 12, 30, 0, 123456, tzinfo=UTC)
 
@@ -56,6 +61,18 @@ def test_an_id_belongs_to_one_message_on_one_channel() -> None:
     assert webhook_id(message, channel) == webhook_id(message, channel)
     assert len({webhook_id(message, channel), webhook_id(other, channel), webhook_id(message, other)}) == 3
     assert "." not in webhook_id(message, channel)  # the specification's separator
+
+
+def test_what_the_records_write_of_a_case_leaves_whole() -> None:
+    payload = {
+        "case_id": str(uuid4()),
+        "turn_id": str(uuid4()),
+        "session_id": None,
+        "severity": 4,
+        "acknowledge_by": "2026-11-24T12:35:00.123456+00:00",
+        "act_by": "2026-11-24T12:40:00Z",
+    }
+    assert thin(payload) == payload
 
 
 @pytest.mark.parametrize(
