@@ -110,7 +110,8 @@ def _locked(database_url: str) -> Iterator[psycopg.Connection]:
 def _migrations(database_url: str) -> Iterator[tuple[DatabaseBackend, MigrationList]]:
     options = {key: str(value) for key, value in conninfo_to_dict(database_url).items() if value is not None}
     with resources.as_file(resources.files("migrations")) as folder:
-        files = read_migrations(str(folder))
+        # The folder is a package as well: its __init__ is no migration.
+        files = read_migrations(str(folder)).filter(lambda migration: migration.path.endswith(".sql"))
         backend = get_backend(f"postgresql+psycopg:///?{urlencode(options)}")
         with backend:
             # The advisory lock is the lock: a row that a killed process left behind means nothing.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
 
+import migrations
 from detectors.signals import BY_ID, VOCABULARY_VERSION, Side, vocabulary
 from guard.errors import RecordsUnavailable
 from guard.records.errors import SchemaUnknown, VocabularyMismatch
@@ -22,7 +24,10 @@ def _tables(url: str) -> set[str]:
 
 
 def test_applies_once_and_rolls_back_to_nothing(empty_database_url: str) -> None:
-    assert "0001_spine" in migrate(empty_database_url)
+    names = migrate(empty_database_url)
+    files = [path.stem for path in Path(migrations.__path__[0]).glob("*.sql")]
+    assert list(names) == sorted(name for name in files if not name.endswith(".rollback"))
+    assert all(f"{name}.rollback" in files for name in names)
     assert migrate(empty_database_url) == ()
     assert status(empty_database_url).waiting == ()
     assert {"turns", "scores", "cases", "outbox"} <= _tables(empty_database_url)
