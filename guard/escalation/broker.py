@@ -69,13 +69,10 @@ class Channel(base.Channel):
     """Uses the queues that :func:`prepare` made; makes and drops none."""
 
     def _new_queue(self, queue: str, **_: Any) -> None:
-        self._maybe_enable_notify(queue)
+        """It is there. Whoever consumes also listens; whoever declares to send does not."""
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
         """Direct exchanges are routed by kombu itself."""
-
-    def _has_queue(self, queue: str, **_: Any) -> bool:
-        return True
 
     def _maybe_enable_notify(self, queue: str, queue_name: str | None = None) -> None:
         if self.use_notify:

@@ -119,7 +119,12 @@ class Courier:
         async with Sender(allow_private=self._allow_private, limits=self._limits) as sender:
             while attempts:
                 tasks = [self._send(sender, tenant_id, channel_id, attempt) for attempt in attempts]
-                done = sum(await asyncio.gather(*tasks))
+                # Each runs to its end: one that fails must not cut the others off between a success and its being written.
+                results = await asyncio.gather(*tasks, return_exceptions=True)
+                failures = [result for result in results if isinstance(result, BaseException)]
+                if failures:
+                    raise failures[0]
+                done = sum(result is True for result in results)
                 delivered += done
                 if done < len(attempts) or time.monotonic() > until:
                     break
@@ -129,7 +134,7 @@ class Courier:
     async def _send(self, sender: Sender, tenant_id: UUID, channel_id: UUID, attempt: _Attempt) -> bool:
         try:
             key = signing.secret_key(self._unseal(tenant_id, attempt.secret))
-        except HandrailError:
+        except (HandrailError, ValueError):
             answer = Answer(error="secret_unusable")
         else:
             message_id = signing.webhook_id(attempt.outbox_id, channel_id)

@@ -67,8 +67,9 @@ def enqueue(app: Celery, batch: Batch) -> None:
 
 def has_room(app: Celery, urgent: bool) -> bool:
     """Whether the queue takes more: no queue grows without bound while receivers hang. Raises where the broker is away."""
+    queue = app.amqp.queues[URGENT if urgent else ROUTINE]
     with app.pool.acquire(block=True, timeout=5) as connection:
-        declared = connection.default_channel.queue_declare(URGENT if urgent else ROUTINE, passive=True)
+        declared = queue(connection.default_channel).queue_declare()  # passive, Redis knows no empty queue
     return bool(declared.message_count < _MOST_QUEUED)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from guard.telemetry.exposition import prepare
 from tests.integration.escalation.house import House, Worker
 from tests.integration.escalation.receiver import Receiver
 
@@ -29,7 +30,7 @@ def receiver(house: House) -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def worker(house: House) -> Iterator[Worker]:
-    worker = house.work()
+    worker = house.work(PROMETHEUS_MULTIPROC_DIR=prepare(house.folder / "metrics")["PROMETHEUS_MULTIPROC_DIR"])
     yield worker
     assert worker.process.poll() is None, worker.log.read_text()[-3000:]
     assert worker.stop() < 8

@@ -7,8 +7,10 @@ import time
 from uuid import uuid4
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from guard.escalation.signing import webhook_id
+from guard.telemetry.exposition import expose
 from tests.integration.escalation import receiver as behave
 from tests.integration.escalation.house import WAITS, House, Worker
 from tests.integration.escalation.receiver import Receiver
@@ -222,6 +224,18 @@ def test_the_log_and_the_queue_hold_ids_only(house: House, receiver: Receiver, w
     log = worker.log.read_text()
     for word in ("marked", "url-secret", house.secret, "127.0.0.1", "postgresql://"):
         assert word not in log
+
+
+def test_the_cases_are_counted_by_the_leader(house: House) -> None:
+    tenant = house.tenant(people="none")
+    house.case(tenant, 1)
+    (stored,) = house.rows("select count(*) as n from cases where severity = 1 and state = 'open'")
+    wanted = f'handrail_cases{{severity="1",state="open"}} {float(stored["n"])}'
+    deadline = time.monotonic() + 8
+    while wanted not in (text := expose(CollectorRegistry(), house.folder / "metrics")[0].decode()):
+        assert time.monotonic() < deadline, text
+        time.sleep(0.1)
+    assert "handrail_outbox_waiting" in text
 
 
 def test_from_row_to_receipt(house: House, receiver: Receiver, record_property: pytest.RecordProperty) -> None:  # type: ignore[name-defined]

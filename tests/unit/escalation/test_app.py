@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
@@ -11,7 +12,9 @@ from psycopg.conninfo import conninfo_to_dict
 from guard.errors import SettingsInvalid
 from guard.escalation.app import HARD_SECONDS, QUEUES, broker_of, create_app
 from guard.escalation.errors import BrokerUnfit
+from guard.escalation.outbox import Batch, Due
 from guard.escalation.store import connection_string
+from guard.escalation.tasks import enqueue, has_room
 from guard.settings import Settings, load_settings
 
 _URL = "postgresql://hand%20rail:p%40ss%2F%27%20word@/handrail?host=%2Frun%2Fhand%20rail"
@@ -80,3 +83,16 @@ def test_promises() -> None:
     options = conf.broker_transport_options
     assert options["visibility_timeout"] > HARD_SECONDS
     assert "p@ss" not in conf.broker_url
+
+
+def test_room_is_asked_for_in_a_way_that_every_broker_understands() -> None:
+    # Kombu's in-memory broker shares with Redis the virtual transport, where an empty queue is none.
+    app = create_app(_settings(database_url=_URL))
+    app.conf.update(broker_url="memory://", broker_transport=None, broker_transport_options={})
+    batch = Batch(uuid4(), uuid4(), urgent=True, troubled=False, due=(Due(uuid4(), 0),))
+    assert has_room(app, True)
+    for _ in range(200):
+        enqueue(app, batch)
+    assert not has_room(app, True)
+    assert has_room(app, False)
+    app.close()
