@@ -238,7 +238,7 @@ class TemplateComposer:
         template = self._template(need)
         if need.severity >= _URGENT and template.family not in _LIGHT:
             return self._attempts(need)  # nothing that is kept makes the urgent form needless
-        there = contacts_in(reply, need.country, self._directory)
+        there = [contact for contact in contacts_in(reply, need.country, self._directory) if not contact.emergency]
         for attempt in range(_ATTEMPTS):
             draft = self._draft(need, template, attempt)
             if template.family == "line":

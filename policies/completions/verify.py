@@ -19,7 +19,7 @@ from policies.completions.contract import Composition, Need
 from policies.completions.inquiry import inquiry
 from policies.completions.ladder import QUESTIONS
 from policies.completions.reading import grade, words
-from policies.directory.contact import Contact
+from policies.directory.contact import Channel, ChannelKind, Contact
 from policies.directory.directory import Directory
 from policies.directory.directory import shipped as shipped_directory
 from policies.directory.wording import digits, emergency_number, reminder, spoken
@@ -32,6 +32,7 @@ _SEVERE: Final = 3
 _URGENT: Final = 4
 _GRADE: Final = 8.0
 _ECHOED: Final = 6
+_SHORT_NUMBER: Final = 4
 
 _FIXED: Final = (*QUESTIONS.values(), *sentences.FIXED_QUESTIONS)
 _RISK: Final = frozenset(
@@ -49,6 +50,7 @@ _LIGHT: Final = frozenset(
 _ORDER: Final = ("acknowledgment", "boundary", "transition", "redirection", "question")
 _URGENT_ORDER: Final = ("urgent", "company", "distance", "identity", "question")
 _NUMBER_CONTEXT: Final = re.compile(r"\b(?:call|dial|text|phone|ring|line|number|whatsapp|lifeline|hotline)\b")
+_CALLING: Final = re.compile(r"\b(?:call|dial|text|phone|ring|whatsapp|lifeline|hotline|samaritans)\b")
 _REPLY_NUMBER: Final = re.compile(r"\+?\d[\d -]{1,18}\d")
 _SUBSTANCE: Final = re.compile(r"[A-Za-z]")
 _SAFETY_QUESTION: Final = re.compile(
@@ -95,21 +97,26 @@ def asks_safety(text: str) -> bool:
 
 
 def contacts_in(text: str, country: str | None, directory: Directory) -> tuple[Contact, ...]:
-    """Contacts of that country (or international ones) whose main number or address stands in a text."""
-    plain = re.sub(r"[\s\-]", "", _plain(text))
-    runs = digits(plain)
-    found = []
-    for contact in directory.contacts:
-        if not contact.shown or contact.country not in (country, "ZZ"):
-            continue
-        for channel in contact.channels:
-            bare = re.sub(r"^https?://(?:www\.)?|/$", "", channel.value.lower())
-            number = "".join(re.findall(r"\d+", channel.value.split(" to ")[-1]))
-            hit = bare in plain if channel.kind in ("chat", "web") else bool(number) and number in runs
-            if hit:
-                found.append(contact)
-                break
-    return tuple(found)
+    """Contacts of that country (or international ones) that a text names by number or address.
+
+    A short number (``15``, ``911``) counts only in a sentence about calling or writing: it may as well be an age.
+    """
+    plain = _plain(text)
+    anywhere = digits(re.sub(r"[\s\-]", "", plain))
+    calling = " ".join(part for part in re.split(r"[.!?\n]", plain) if _CALLING.search(part))
+    short = digits(calling) | digits(re.sub(r"[\s\-]", "", calling))
+
+    def named(channel: Channel) -> bool:
+        if channel.kind in (ChannelKind.CHAT, ChannelKind.WEB):
+            return re.sub(r"^https?://(?:www\.)?|/$", "", channel.value.lower()) in plain
+        number = "".join(re.findall(r"\d+", channel.value.split(" to ")[-1]))
+        return number in (short if len(number) <= _SHORT_NUMBER else anywhere)
+
+    return tuple(
+        contact
+        for contact in directory.contacts
+        if contact.shown and contact.country in (country, "ZZ") and any(map(named, contact.channels))
+    )
 
 
 def verify(

@@ -416,6 +416,11 @@ def test_a_beat_adds_what_the_reply_lacks() -> None:
     assert COMPOSER.append(need("ccs/safety-beat"), reply="Are you thinking of suicide? You can call 988.") is None
 
 
+def test_an_emergency_number_alone_is_no_one_to_talk_to() -> None:
+    added = COMPOSER.append(need("ccs/safety-beat"), reply="In an emergency, call 911.")
+    assert added is not None and LINE in added.text
+
+
 def test_the_safety_question_stays_where_the_reply_asks_something_else() -> None:
     kept = COMPOSER.append(need("ccs/safety-beat", reply_asks=True), reply="What did you eat today? You can call 988.")
     assert kept is not None and kept.question == 2

@@ -235,3 +235,6 @@ def test_contacts_are_found_in_running_text() -> None:
     assert contacts_in("Ring 116 123 any time.", "US", book) == ()
     assert "us/988-suicide-crisis-lifeline" in {c.id for c in contacts_in("see 988lifeline.org", "US", book)}
     assert contacts_in("in 1988 I was born", "US", book) == ()
+    assert contacts_in("I'm 15 and I live at number 112", "FR", book) == ()
+    assert [c.id for c in contacts_in("Please call 15.", "FR", book)] == ["fr/emergency-services"]
+    assert [c.id for c in contacts_in("You can text 85258.", "GB", book)] == ["gb/shout"]
