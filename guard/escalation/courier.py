@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -68,6 +69,7 @@ class Courier:
         self._schedule = schedule
         self._limits = limits or Limits()
         self._lease = self._limits.total_seconds + _MARGIN_SECONDS
+        self._tls: ssl.SSLContext | None = None  # reading the authorities takes longer than a delivery: once a process
 
     def deliver(self, tenant_id: UUID, channel_id: UUID, due: Sequence[Due], *, urgent: bool, troubled: bool = False) -> int:
         """Makes one attempt at each of ``due`` that is still due; returns how many were delivered.
@@ -116,7 +118,8 @@ class Courier:
         """Sends ``attempts``, and while the receiver takes everything quickly, what else is due for this channel."""
         delivered = 0
         until = time.monotonic() + _DRAIN_SECONDS
-        async with Sender(allow_private=self._allow_private, limits=self._limits) as sender:
+        self._tls = self._tls or ssl.create_default_context()
+        async with Sender(allow_private=self._allow_private, limits=self._limits, tls=self._tls) as sender:
             while attempts:
                 tasks = [self._send(sender, tenant_id, channel_id, attempt) for attempt in attempts]
                 # Each runs to its end: one that fails must not cut the others off between a success and its being written.

@@ -1,0 +1,1 @@
+"""The named statements of the escalation, one file each."""
