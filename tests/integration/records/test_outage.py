@@ -8,20 +8,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from detectors.signals import Scores, Side
 from guard.errors import JournalFull, RecordsUnavailable
 from guard.records.admin import create_key
-from guard.records.contract import Referral, TurnText
+from guard.records.contract import Referral, SessionChange, TurnText
 from guard.records.ids import new_id
 from guard.records.snapshot import Snapshot
 from guard.records.store import PostgresRecords
 from guard.turns.contract import Delivered, Identity
+from guard.turns.session import UserTurn, advance, from_json, merge, to_json
 from tests.integration.records.world import World, now
 from tests.postgres import Cluster
 
@@ -315,3 +317,98 @@ async def test_a_hanging_server_holds_nobody_up(world: World, cluster: Cluster) 
         await _until(lambda: world.count("turns", tenant) == 1)
         await _settled(world, records)
     assert world.count("case_events", tenant) == 1
+
+
+_WORKING = """
+import asyncio, sys
+from pathlib import Path
+from uuid import UUID
+from guard.turns.contract import Identity
+from tests.integration.records.world import World
+
+async def turns(world, tenant, records, session):
+    number = 0
+    while True:
+        claim = world.claim(tenant, f"{session}-{number}", session=f"s{session}")
+        await records.commit(world.entry(claim, await records.claim(claim), severity=3))
+        print(claim.key.hex(), flush=True)
+        number += 1
+
+async def main(url, home, tenant_id):
+    world = World(url, Path(home), database_seconds=0.5)
+    tenant = Identity(UUID(tenant_id), "t")
+    async with world.records() as records:
+        await asyncio.gather(*(turns(world, tenant, records, session) for session in range(4)))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_database_and_process_die_together(world: World, cluster: Cluster) -> None:
+    tenant = world.tenant()
+    acknowledged: list[str] = []
+    for _ in range(2):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            _WORKING,
+            world.url,
+            str(world.settings.home),
+            str(tenant.tenant_id),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        acknowledged.append((await process.stdout.readline()).decode().strip())
+        reading = asyncio.create_task(process.stdout.read())
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(cluster.kill)
+        await asyncio.sleep(0.1)  # now the journal is all that there is
+        process.kill()
+        # The last line may be cut off: then it was not acknowledged.
+        acknowledged += (await reading).decode().split("\n")[:-1]
+        await process.wait()
+        await asyncio.to_thread(cluster.restart)
+    async with world.records() as records:
+        await _settled(world, records)
+    known = world.rows(
+        "select distinct k.key from turn_keys k join turns t on t.tenant_id = k.tenant_id and t.id = k.turn_id "
+        "where k.tenant_id = %s",
+        tenant.tenant_id,
+    )
+    stored = {row["key"].hex() for row in known}
+    assert len(acknowledged) > 20
+    assert set(acknowledged) <= stored
+    assert world.count("cases", tenant) == 4
+    doubled = "select turn_id from case_events where tenant_id = %s group by turn_id having count(*) > 1"
+    assert world.rows(doubled, tenant.tenant_id) == []
+    lost = "select t.id from turns t where tenant_id = %s and not exists (select from case_events e where e.turn_id = t.id)"
+    assert world.rows(lost, tenant.tenant_id) == []
+    states = world.rows("select state from sessions where tenant_id = %s", tenant.tenant_id)
+    assert sum(row["state"]["turns"] for row in states) == len(stored)
+
+
+async def test_a_real_state_survives_an_outage(world: World, cluster: Cluster) -> None:
+    """With the session's own state machine and its own merge."""
+    tenant = world.tenant()
+
+    def change(key: str, value: float) -> Callable[[Mapping[str, Any] | None], dict[str, Any]]:
+        turn = UserTurn(Scores.of(Side.USER, "m@1", {"distress": value, "risk.suicide": value}), now(), key=key)
+        return lambda stored: to_json(advance(from_json(stored), turn))
+
+    async with world.records(merge_state=merge) as records:
+        for number, value in enumerate((0.2, 0.9, 0.3)):
+            if number == 1:
+                await asyncio.to_thread(cluster.kill)
+            claim = world.claim(tenant, str(number), session="s")
+            claimed = await records.claim(claim)
+            assert claimed.recorded == (number == 0)
+            assert claimed.session is not None
+            session = SessionChange(claimed.session.id, claimed.session.version, change(claim.key.hex(), value))
+            entry = world.entry(claim, claimed, severity=3, session=session)
+            await records.commit(entry)
+        await asyncio.to_thread(cluster.restart)
+        await _settled(world, records)
+    [row] = world.rows("select state from sessions where tenant_id = %s", tenant.tenant_id)
+    state = from_json(row["state"])
+    assert state.turns == 3
+    assert state.peaks["suicide"].value == 0.9
