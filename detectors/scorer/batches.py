@@ -39,8 +39,9 @@ class Bounds:
     """What the scorer holds at most.
 
     ``batch`` and ``batch_bytes``: how much is scored together; an item of ``long_bytes`` is scored alone and takes turns
-    with the short ones. ``linger_seconds``: how long a batch waits for company, and
-    only when the one before it had company. ``queued`` and ``queued_bytes``: what may wait; more is answered as overloaded.
+    with the short ones. ``linger_seconds``: how long a batch waits for company, and only when the one before it had some.
+    ``queued`` and ``queued_bytes``: what may wait; ``askers``: how many requests may, those for the same item counted
+    each. More is answered as overloaded.
     """
 
     batch: int = 32
@@ -49,6 +50,7 @@ class Bounds:
     linger_seconds: float = 0.001
     queued: int = 2048
     queued_bytes: int = 64 * 1024 * 1024
+    askers: int = 16_384
     memo_entries: int = 16_384
     memo_bytes: int = 32 * 1024 * 1024
     connections: int = 256
@@ -142,11 +144,13 @@ class Batches:
             asker.answer(number, Answer(Outcome.EXPIRED))
             return
         job = self._waiting.get(key) or self._running.get(key)
+        if len(self._where) >= self._bounds.askers or (
+            job is None and (self._is_full(len(raw)) or self._is_too_late(seconds))
+        ):
+            self.counts.overloaded += 1
+            asker.answer(number, Answer(Outcome.OVERLOADED))
+            return
         if job is None:
-            if self._is_full(len(raw)) or self._is_too_late(seconds):
-                self.counts.overloaded += 1
-                asker.answer(number, Answer(Outcome.OVERLOADED))
-                return
             job = _Job(key, item, len(raw))
             self._waiting.add(job)
         else:

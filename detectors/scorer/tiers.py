@@ -108,6 +108,7 @@ class Stack:
             raise ValueError("a scorer needs at least one tier")
         self._tiers = tuple(tiers)
         self._identify = identify
+        self._revision = hashlib.blake2b("\n".join(tier.name for tier in tiers).encode(), digest_size=8).hexdigest()
         self.failures: dict[str, int] = {tier.name: 0 for tier in tiers}
         self.ailing: dict[str, bool] = {tier.name: False for tier in tiers}
 
@@ -119,7 +120,7 @@ class Stack:
     @property
     def revision(self) -> str:
         """A digest of all tiers' names: what a memo is valid for."""
-        return hashlib.blake2b("\n".join(tier.name for tier in self._tiers).encode(), digest_size=8).hexdigest()
+        return self._revision
 
     def score(self, batch: Sequence[Item]) -> list[Tiered]:
         """One :class:`Tiered` for each item, in order. Never raises for what a text contains."""

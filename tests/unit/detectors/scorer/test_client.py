@@ -433,3 +433,16 @@ async def test_an_item_that_cannot_be_carried_is_refused_like_any_other(tmp_path
         assert client.recall([Item(Side.USER, "x", question=999)]) == [None]
         assert client.pending == 0
         await client.close()
+
+
+async def test_asking_the_same_again_and_again_is_bounded_too(tmp_path: Path) -> None:
+    async with serving(tmp_path, tier := GateTier(), bounds=Bounds(askers=5)) as (path, server):
+        client = ScorerClient(path)
+        calls = [asyncio.create_task(client.score(items("same"), deadline=5)) for _ in range(5)]
+        await until(lambda: server.batches.counts.asked == 5)
+        with pytest.raises(ScorerUnavailable, match="overloaded"):
+            await client.score(items("same"), deadline=5)
+        tier.gate.set()
+        await asyncio.gather(*calls)
+        assert len(await client.score(items("other"), deadline=5)) == 1
+        await client.close()
