@@ -1,6 +1,6 @@
 """The case clock: deadlines, states and rungs as plain functions of what is known and of an explicit ``now``.
 
-The numbers are the floor's defaults (``docs`` call them proposals): a tenant's policy may only shorten them.
+The numbers are the defaults of the policy floor: proposals, to be changed with audit data.
 """
 
 from __future__ import annotations
