@@ -52,12 +52,17 @@ async def _configure(connection: AsyncConnection[Any]) -> None:
     set_json_loads(orjson.loads, connection)
 
 
-async def _check(connection: AsyncConnection[Any]) -> None:
-    """An idle connection has nothing to say: if it can be read from, the server has most likely ended it."""
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    if poll.poll(0):
-        await connection.execute("")
+async def _alive(connection: AsyncConnection[Any]) -> bool:
+    """Whether the server has not ended an idle connection meanwhile. An idle connection has nothing to say: only one that
+    can be read from has to be asked."""
+    try:
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLIN)
+        if poll.poll(0):
+            await connection.execute("")
+    except psycopg.Error:
+        return False
+    return True
 
 
 class Database:
@@ -111,7 +116,6 @@ class Database:
             reconnect_timeout=_RECONNECT_SECONDS,
             num_workers=2,
             configure=_configure,
-            check=_check,
         )
 
     def _noting_connections(self) -> type[AsyncConnection[Any]]:
@@ -194,11 +198,27 @@ class Database:
             raise RecordsUnavailable("PostgreSQL is away")
         pool = self._claims if claims else self._main
         try:
-            async with pool.connection() as connection:
+            connection = await self._take(pool)
+            try:
                 yield connection
+            finally:
+                await pool.putconn(connection)
         except _FAILURES as error:
             self.note(error)
             raise
+
+    async def _take(self, pool: AsyncConnectionPool[AsyncConnection[Any]]) -> AsyncConnection[Any]:
+        """A living connection. The pool's own check pauses for a second between two dead ones; after a restart all are."""
+        for _ in range(pool.max_size + 2):
+            connection = await pool.getconn()
+            try:
+                if await _alive(connection):
+                    return connection
+            except BaseException:
+                await pool.putconn(connection)
+                raise
+            await pool.putconn(connection)
+        raise RecordsUnavailable("PostgreSQL ends every connection")
 
     def note(self, error: BaseException) -> None:
         """Takes notice of an error; an outage begins the search for the database's return."""
