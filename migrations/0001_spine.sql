@@ -320,7 +320,8 @@ create table heartbeats (
 
 -- Monthly partitions (UTC) of turns and scores around an instant. Safe to call at any time and from several processes at
 -- once: rows that had gone to the default partition move to their month in the same transaction.
-create function ensure_partitions(around timestamptz) returns void language plpgsql set timezone = 'UTC' as $$
+create function ensure_partitions(around timestamptz) returns void language plpgsql
+set timezone = 'UTC' set lock_timeout = '500ms' as $$
 declare
     first_day timestamp;
     suffix text;
@@ -334,7 +335,8 @@ begin
         foreach parent in array array['turns', 'scores'] loop
             clock := case parent when 'turns' then 'at' else 'turn_at' end;
             continue when to_regclass(format('%I', parent || '_' || suffix)) is not null;
-            execute format('lock table only %I, %I in access exclusive mode', parent, parent || '_default');
+            -- Turns of other months are written meanwhile; who waits here for longer tries again later.
+            execute format('lock table %I in access exclusive mode', parent || '_default');
             execute format('create table %I (like %I including defaults including constraints)',
                 parent || '_' || suffix, parent);
             execute format(

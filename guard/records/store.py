@@ -38,9 +38,17 @@ __all__ = ["PostgresRecords", "higher_state"]
 _logger = logging.getLogger(__name__)
 
 _TRIES: Final = 3
+# Somebody else wrote the same at the same moment, or took rows out of the default partition while this one went there.
+_AGAIN: Final = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.CheckViolation,
+)
 _LOOK_FOR_JOURNALS: Final = 15.0
 _REPLAY_AGAIN: Final = 0.5
 _PARTITIONS: Final = 6 * 3600.0
+_PARTITIONS_AGAIN: Final = 60.0
 _STUMBLES: Final = 20  # tries of one entry before the others go first
 _AWAY: Final = "records-unavailable"
 _FULL: Final = "journal-full"
@@ -194,8 +202,8 @@ class PostgresRecords:
             try:
                 async with self._database.connection() as connection:
                     cases, sessions = await self._writer.write(connection, snapshots)
-            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.UniqueViolation):
-                if attempt == _TRIES:  # somebody else wrote the same at the same moment, again and again
+            except _AGAIN:
+                if attempt == _TRIES:
                     raise
             else:
                 self._learn(sessions)
@@ -295,6 +303,7 @@ class PostgresRecords:
         now = asyncio.get_running_loop().time()
         if now < self._partitions_at:
             return
+        self._partitions_at = now + _PARTITIONS_AGAIN  # where it fails: rows go to the default partition meanwhile
         async with self._database.connection() as connection:
             await connection.execute(query("ensure_partitions"))
         self._partitions_at = now + _PARTITIONS

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,6 +17,7 @@ from detectors.signals import BY_ID, VOCABULARY_VERSION, Side, vocabulary
 from guard.errors import RecordsUnavailable
 from guard.records.errors import SchemaUnknown, VocabularyMismatch
 from guard.records.migrate import migrate, rollback, status
+from tests.integration.records.world import World
 
 
 def _tables(url: str) -> set[str]:
@@ -119,3 +122,26 @@ def test_partitions_take_over_rows_of_the_default_partition(empty_database_url: 
             "select pg_get_expr(relpartbound, oid) from pg_class where relname = 'scores_2031_04'"
         ).fetchone()
         assert bounds is not None
+
+
+async def test_partitions_are_made_while_turns_are_written(empty_database_url: str, tmp_path: Path) -> None:
+    migrate(empty_database_url)
+    world = World(empty_database_url, tmp_path)
+    tenant = world.tenant()
+    later = datetime(2033, 7, 31, 23, 59, tzinfo=UTC)
+    async with world.records() as records:
+
+        async def write(number: int) -> None:
+            claim = replace(world.claim(tenant, str(number)), at=later + timedelta(seconds=3 * number))
+            await records.commit(world.entry(claim, await records.claim(claim), severity=3))
+
+        async def make() -> None:
+            async with records.database.connection() as connection:
+                await connection.execute("select ensure_partitions(%s)", [later])
+
+        await asyncio.gather(*(write(number) for number in range(20)), make(), *(write(number) for number in range(20, 60)))
+        while (tmp_path / "journal").exists() and any(f.stat().st_size > 4 for f in (tmp_path / "journal").iterdir()):
+            await asyncio.sleep(0.05)
+    places = world.rows("select tableoid::regclass::text as place, count(*) from turns group by 1 order by 1")
+    assert places == [{"place": "turns_2033_07", "count": 20}, {"place": "turns_2033_08", "count": 40}]
+    assert world.count("scores", tenant) == 120
