@@ -84,7 +84,7 @@ class _Check:
     def _argument(self, argument: Literal, kind: str, usage: str) -> None:
         value = argument.value
         if kind == "steps":
-            if isinstance(value, bool | float | str) or not 2 <= value <= 8:
+            if value not in range(2, 9):
                 self.flaw(argument, "arguments", f"a number of turns from 2 to 8, as in {usage}")
         elif not isinstance(value, str):
             self.flaw(argument, "arguments", f"a name in quotes, as in {usage}")
