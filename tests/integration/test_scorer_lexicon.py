@@ -17,7 +17,7 @@ from detectors.signals import Scores, Side, Tier
 
 pytest.importorskip("detectors.lexicon.scorer", reason="the lexicon tier is not there yet")
 
-from detectors.lexicon import LexiconScorer  # noqa: E402
+from detectors.lexicon import LexiconScorer
 
 ROOT = Path(__file__).resolve().parents[2]
 
