@@ -56,6 +56,7 @@ class Draft:
     severity: int
     effects: Effects
     rule: Rule | None = None
+    node: Node | None = None  # the condition as far as it can be read, whatever is wrong with it
 
 
 @dataclass(slots=True)
@@ -305,12 +306,14 @@ def _unique(document: Document, draft: Draft, first: dict[str, tuple[Document, D
         document.form.fault(draft.at, "duplicate-id", message)
 
 
-def _condition(document: Document, value: Value | None, known: Known) -> tuple[Node | None, str]:
+def _condition(document: Document, value: Value | None, known: Known, draft: Draft | None = None) -> tuple[Node | None, str]:
     form, source = document.form, document.source
     text = form.text(value, "a condition")
     if value is None or text is None:
         return None, ""
     node, flaws = parse(text)
+    if draft is not None:
+        draft.node = node
     if node is not None:
         flaws = check(node, known)
     for flaw in flaws:
@@ -331,7 +334,7 @@ def _sides(moments: Collection[Moment]) -> frozenset[Side]:
 
 def _rule(document: Document, draft: Draft, known: Known) -> Rule | None:
     form, entries = document.form, draft.entries
-    node, text = _condition(document, _get(entries, "when"), known)
+    node, text = _condition(document, _get(entries, "when"), known, draft)
     if node is not None:
         _timely(document, draft, node)
     default = "degrade" if draft.severity >= _DEGRADE_FROM else "skip"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
 
-from policies.assemble import Assembly, Document
+from policies.assemble import Assembly, Document, Draft
 from policies.compilation import compile_plan
 from policies.decision import Action
 from policies.errors import Fault
@@ -80,9 +80,11 @@ class _Judge:
 
     def faults(self) -> list[Fault]:
         """What is wrong with the document's own rules, exceptions and tests."""
+        for draft in self._document.drafts:
+            self._vague(draft)
+            self._tests(draft)
         for rule in self._own:
-            self._condition(rule)
-            self._tests(rule)
+            self._reachable(rule)
             self._effects(rule)
         self._names_of_tests()
         self._shadows()
@@ -100,23 +102,21 @@ class _Judge:
         line, column = self._document.source.within(draft.entries["when"].value, offset)
         self._at(line, column, code, message, hint)
 
-    def _condition(self, rule: Rule) -> None:
-        if rule.severity >= _GRAVE:
-            for node in self._grave_reads(rule):
-                message = f"{node.text} is no condition for severity {rule.severity}: from 3 on name the level"
-                self._in_condition(
-                    rule, node.start, "vague-signal", message, "use risk.suicide_ge3, ge4, ge5 or a band of it"
-                )
+    def _vague(self, draft: Draft) -> None:
+        """From severity 3 on no rule leans on ideation of any level, directly or through a band."""
+        if draft.severity < _GRAVE or draft.node is None:
+            return
+        vague = {f"band.{band.name}" for band in self._assembly.bands if band.signal in _TOO_VAGUE} | set(_TOO_VAGUE)
+        for node in reads(draft.node):
+            if isinstance(node, Name) and node.text in vague:
+                line, column = self._document.source.within(draft.entries["when"].value, node.start)
+                message = f"{node.text} is no condition for severity {draft.severity}: from 3 on name the level"
+                self._at(line, column, "vague-signal", message, "use risk.suicide_ge3, ge4, ge5 or a band of it")
+
+    def _reachable(self, rule: Rule) -> None:
         boxes = bounds(rule.when)
         if boxes is not None and all(empty(box) for box in boxes):
             self._in_condition(rule, 0, "unreachable", f"{rule.id!r} can never fire: its conditions exclude one another")
-
-    def _grave_reads(self, rule: Rule) -> Iterator[Name]:
-        """Where a rule leans on ideation of any level, directly or through a band."""
-        vague = {f"band.{band.name}" for band in self._assembly.bands if band.signal in _TOO_VAGUE} | set(_TOO_VAGUE)
-        for node in reads(rule.when):
-            if isinstance(node, Name) and node.text in vague:
-                yield node
 
     def _effects(self, rule: Rule) -> None:
         effects = rule.effects
@@ -132,18 +132,19 @@ class _Judge:
             if rule.severity < _GRAVE:
                 self._at(rule.where.line, rule.where.column, "match-escalates", message)
 
-    def _tests(self, rule: Rule) -> None:
-        if rule.severity < _GRAVE or rule.status == "deprecated":
+    def _tests(self, draft: Draft) -> None:
+        deprecated = draft.rule is not None and draft.rule.status == "deprecated"
+        if draft.severity < _GRAVE or deprecated or not draft.id:
             return
         tests = self._document.tests
-        positive = sum(rule.id in test.expect.rules for test in tests)
-        negative = sum(_denies(test, rule.id) for test in tests)
+        positive = sum(draft.id in test.expect.rules for test in tests)
+        negative = sum(_denies(test, draft.id) for test in tests)
         if positive < _TESTS_EACH or negative < _TESTS_EACH:
             message = (
-                f"{rule.id!r} has severity {rule.severity} and needs two tests that expect it and two that expect it not: "
+                f"{draft.id!r} has severity {draft.severity} and needs two tests that expect it and two that expect it not: "
                 f"found {positive} and {negative}"
             )
-            self._at(rule.where.line, rule.where.column, "untested", message)
+            self._at(draft.at.line, draft.at.column, "untested", message)
 
     def _names_of_tests(self) -> None:
         seen: dict[str, PolicyTest] = {}
@@ -220,4 +221,5 @@ def _covers(other: Rule, wider: list[Box] | None, rule: Rule, boxes: list[Box] |
         return True
     if not wider or not boxes:
         return False
-    return all(any(inside(box, outer) for outer in wider) for box in boxes if not empty(box))
+    reachable = [box for box in boxes if not empty(box)]
+    return bool(reachable) and all(any(inside(box, outer) for outer in wider) for box in reachable)

@@ -115,6 +115,7 @@ class Source:
             if hit < 0:
                 break
             found, at = hit, hit + 1
+        found += offset >= len(text)  # what is missing is missing after the last character
         start = self.text.rfind("\n", 0, found) + 1
         return self.text.count("\n", 0, found) + 1, found - start + 1
 

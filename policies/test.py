@@ -205,8 +205,8 @@ def _differs(expect: Expectation, got: Outcomes) -> str:
     for what, wanted, seen in (("refer", expect.refer, got.refer), ("escalate", expect.escalate, got.escalate)):
         if wanted is not None and set(wanted) != set(seen):
             found.append(f"{what}: expected {', '.join(wanted) or 'nothing'}, got {', '.join(seen) or 'nothing'}")
-    seen = ", ".join(fired) or "none"
-    found += [f"rule {rule} was to fire; fired: {seen}" for rule in expect.rules if rule not in fired]
+    names = ", ".join(fired) or "none"
+    found += [f"rule {rule} was to fire; fired: {names}" for rule in expect.rules if rule not in fired]
     found += [f"rule {rule} fired and was not to" for rule in expect.not_rules if rule in fired]
     lacking = got.of(Outcome.MISSING)
     found += [f"rule {rule} was to lack a value and did not" for rule in expect.missing if rule not in lacking]

@@ -67,8 +67,10 @@ class _Check:
         everything = [*ROOTS, *(f"band.{name}" for name in self.known.bands), *CONSTANTS]
         dotted = node.text.split(".", 1)[0] + "."
         own = dotted in ("session.", "tenant.", "person.", "reply.")
-        what = "field" if own or "." not in node.text else "signal"
-        return self.flaw(node, f"unknown-{what}", f"there is no {what} {node.text!r}", nearest(node.text, everything))
+        hint = nearest(node.text, everything)
+        alike = hint is not None and any(f"{name!r}" in hint for name in SIGNALS)
+        what = "field" if own or ("." not in node.text and not alike) else "signal"
+        return self.flaw(node, f"unknown-{what}", f"there is no {what} {node.text!r}", hint)
 
     def _call(self, node: Call) -> Type:
         function = FUNCTIONS.get(node.function)

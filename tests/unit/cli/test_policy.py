@@ -1,0 +1,72 @@
+"""`handrail policy` from outside: statuses, and standard output that is data only."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import jsonschema  # type: ignore[import-untyped]
+from typer.testing import CliRunner
+
+from guard.cli.policy import app
+
+PACK = str(files("policies.packs") / "companion-app.yaml")
+PROBE = """\
+apiVersion: handrail/v1
+name: probe
+vocabulary: 1
+rules:
+  - {id: low, on: user_turn, severity: 1, when: distress > 0.5, then: [guide: be kind]}
+tests:
+  - {name: right, turns: [{signals: {distress: 0.8}}], expect: {rules: [low]}}
+  - {name: wrong, turns: [{signals: {distress: 0.8}}], expect: {action: allow}}
+"""
+
+
+def test_lint_statuses(tmp_path: Path) -> None:
+    run = CliRunner()
+    clean = run.invoke(app, ["lint", PACK])
+    assert (clean.exit_code, clean.stdout) == (0, "")
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(PROBE.replace("distress >", "distres >"), "utf-8")
+    faulty = run.invoke(app, ["lint", str(bad), PACK])
+    assert faulty.exit_code == 1
+    assert f"{bad}:5:49: there is no signal 'distres' (did you mean 'distress'?)" in faulty.stdout
+    assert run.invoke(app, ["lint"]).exit_code == 2
+    assert run.invoke(app, ["lint", str(tmp_path / "gone.yaml")]).exit_code == 2
+    assert run.invoke(app, ["lint", "--format", "xml", PACK]).exit_code == 2
+    for form in ("json", "sarif"):
+        printed = run.invoke(app, ["lint", "--format", form, str(bad)])
+        assert printed.exit_code == 1
+        assert json.loads(printed.stdout)
+
+
+def test_test_counts_and_fails_under(tmp_path: Path) -> None:
+    run, probe, junit = CliRunner(), tmp_path / "probe.yaml", tmp_path / "junit.xml"
+    probe.write_text(PROBE, "utf-8")
+    printed = run.invoke(app, ["test", "--json", "--junit", str(junit), str(probe)])
+    assert printed.exit_code == 1
+    summary = json.loads(printed.stdout)
+    assert (summary["passed"], summary["failed"]) == (1, 1)
+    assert summary["tests"][1] == {
+        "file": str(probe), "line": 8, "name": "wrong", "passed": False,
+        "message": "action: expected allow, got guide; fired: low",
+    }  # fmt: skip
+    assert ET.parse(junit).getroot().get("failures") == "1"  # noqa: S314  # written a moment ago
+    assert run.invoke(app, ["test", "--fail-under", "50", str(probe)]).exit_code == 0
+    assert run.invoke(app, ["test", "--fail-under", "101", str(probe)]).exit_code == 2
+
+
+def test_a_faulty_policy_is_told_apart_from_data(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(PROBE.replace("user_turn", "user_tern"), "utf-8")
+    printed = CliRunner().invoke(app, ["test", "--json", str(bad)])
+    assert printed.exit_code == 1
+    assert json.loads(printed.stdout)["tests"] == []
+    assert "user_tern" in printed.stderr
+
+
+def test_schema_is_printed() -> None:
+    jsonschema.Draft202012Validator.check_schema(json.loads(CliRunner().invoke(app, ["schema"]).stdout))
