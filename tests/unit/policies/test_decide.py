@@ -63,7 +63,7 @@ def test_nobody_spoke_is_not_missing() -> None:
     [
         (1, "affirm", "wish-to-be-dead", 2),
         (2, "affirm", "ideation", 2),
-        (3, "affirm", "ideation-with-method", 2),
+        (3, "affirm", "ideation-with-method", 3),
         (4, "affirm", "intent-or-plan", 3),
         (5, "affirm", "intent-or-plan", 3),
         (6, "affirm", "behaviour-recent", 3),
