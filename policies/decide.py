@@ -239,7 +239,7 @@ def _degrade(decision: Decision, facts: Facts, lacking: list[Rule]) -> Decision:
     changes = replace(decision, posture=Posture.WHOLE, strict=True, degraded=decision.degraded or grave)
     if facts.moment is not Moment.USER_TURN:
         return changes
-    if grave and decision.action < Action.APPEND and RESOURCE_LINE not in facts.session.fired:
+    if grave and _blind(facts) and decision.action < Action.APPEND and RESOURCE_LINE not in facts.session.fired:
         changes = replace(
             changes,
             action=Action.APPEND,
@@ -257,6 +257,12 @@ def _degrade(decision: Decision, facts: Facts, lacking: list[Rule]) -> Decision:
         )
         changes = replace(changes, escalate=tuple(Escalation(team, _CAP_WHEN_MISSING) for team in teams))
     return changes
+
+
+def _blind(facts: Facts) -> bool:
+    """Whether a resource line is called for: nobody could say whether there is ideation at all, or the session is hard
+    already. A tier that lacks a few values says nothing to somebody who only said hello."""
+    return facts.user is None or facts.user.value("risk.suicide") is None or facts.session.state != "steady"
 
 
 def _hit_by_words(facts: Facts) -> bool:

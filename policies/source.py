@@ -121,8 +121,8 @@ class Source:
 
     def line(self, number: int) -> str:
         """The text of a line, counted from 1; empty where there is none."""
-        lines = self.text.splitlines()
-        return lines[number - 1] if 0 < number <= len(lines) else ""
+        lines = self.text.split("\n")  # no other character ends a line here, as in `within`
+        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
 
 
 class _Refused(Exception):

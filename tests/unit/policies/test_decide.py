@@ -123,7 +123,9 @@ def test_match_acts_and_escalates_only_where_the_session_was_elevated() -> None:
 
 
 def test_degrade_holds_strictly_and_offers_one_line_a_session() -> None:
-    lost = said(lost=("risk.eating",))
+    partly = decide(policy(MATCH % "degrade"), facts(said(lost=("risk.eating",))))
+    assert (partly.action, partly.degraded, partly.posture) == (Action.ALLOW, True, Posture.WHOLE)
+    lost = said(lost=("risk.eating", "risk.suicide"))
     first = decide(policy(MATCH % "degrade"), facts(lost))
     assert (first.degraded, first.strict, first.posture) == (True, True, Posture.WHOLE)
     assert (first.append, first.refer, first.escalate) == ("ccs/resource-line", ("crisis",), ())
