@@ -1,0 +1,126 @@
+"""What is not on the hot path: the sidecar, records of turns, health and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from fastapi import FastAPI, Request, Response
+
+from guard.gateway.body import parse_object, read_body
+from guard.gateway.errors import BadRequest, GatewayError, NotFound
+from guard.gateway.openai_chat import read_call
+from guard.gateway.proxy import identify
+from guard.records.contract import Records
+from guard.settings import Settings
+from guard.turns.contract import Delivered, Passage, Reply, TurnDesk, TurnRequest, VerdictKind
+from policies.decision import Action
+
+__all__ = ["Health", "MetricsPage", "create_api"]
+
+Health = Callable[[], tuple[int, dict[str, Any]]]
+MetricsPage = Callable[[], tuple[bytes, str]]
+_WAIT_SECONDS: Final = 2.0
+_POLL_SECONDS: Final = 0.05
+
+
+def create_api(
+    desk: TurnDesk, records: Records, settings: Settings, *, live: Health, ready: Health, metrics: MetricsPage
+) -> FastAPI:
+    """The FastAPI app. ``live`` and ``ready`` give a status code and a body, ``metrics`` a page and its content type."""
+    api = FastAPI(title="Handrail", docs_url="/docs", redoc_url=None)
+
+    async def failed(_: Request, error: Exception) -> Response:
+        assert isinstance(error, GatewayError)  # noqa: S101
+        return Response(error.body(), error.status, media_type="application/json")
+
+    async def missing(_: Request, __: Exception) -> Response:
+        error = NotFound("there is no such path; see /docs for those that there are", reason="unknown_path")
+        return Response(error.body(), error.status, media_type="application/json")
+
+    api.add_exception_handler(GatewayError, failed)
+    api.add_exception_handler(404, missing)
+    api.add_exception_handler(405, missing)
+
+    @api.get("/healthz")
+    async def healthz() -> Response:
+        return _json(*live())
+
+    @api.get("/readyz")
+    async def readyz() -> Response:
+        return _json(*ready())
+
+    @api.get("/metrics")
+    async def page() -> Response:
+        body, kind = metrics()
+        return Response(body, headers={"content-type": kind})
+
+    async def find(tenant: UUID, turn: UUID) -> dict[str, Any]:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _WAIT_SECONDS
+        while (row := await records.turn(tenant, turn)) is None:
+            if loop.time() >= until:
+                raise NotFound("there is no turn with this id", reason="unknown_turn")
+            await asyncio.sleep(_POLL_SECONDS)
+        return row
+
+    @api.get("/v1/turns/{turn_id}")
+    async def turn_record(turn_id: str, request: Request) -> Response:
+        identity = await identify(records, dict(request.scope["headers"]))
+        try:
+            wanted = UUID(turn_id)
+        except ValueError:
+            raise NotFound("there is no turn with this id", reason="unknown_turn") from None
+        return _json(200, await find(identity.tenant_id, wanted))
+
+    @api.post("/v1/turns")
+    async def sidecar(request: Request) -> Response:
+        headers = dict(request.scope["headers"])
+        identity = await identify(records, headers)
+        raw = await read_body(request.receive, headers.get(b"content-length"), settings.max_body_bytes)
+        body = parse_object(raw, settings.max_json_depth)
+        reply = body.get("reply")
+        if reply is not None and not isinstance(reply, str):
+            raise BadRequest("reply must be a text", reason="invalid_value", param="reply")
+        shaped = {**body, "model": "sidecar", "n": 1, "stream": False}
+        if "session" in body and "conversation" not in body:
+            shaped["conversation"] = body["session"]
+        call = read_call(shaped, raw, headers, identity, settings)
+        turn = desk.begin(_sidecar(call.turn))
+        delivered = Delivered.NONE
+        try:
+            opening = await turn.opening()
+            action, text = opening.action, opening.completion
+            if text is None and reply is not None:
+                action, text = await _judge(turn, reply, action)
+            await turn.settle()
+            delivered = Delivered.WHOLE
+        finally:
+            turn.close(delivered)
+        row = await find(identity.tenant_id, opening.attempt.turn_id)
+        return _json(200, {**row, "reply": {"action": action.word, "text": text}})
+
+    return api
+
+
+async def _judge(turn: Any, reply: str, action: Action) -> tuple[Action, str | None]:
+    """What is to be sent in place of ``reply``, or added to it, with the strongest action."""
+    verdict = await turn.judge(Passage(0, "content", reply, "", True))
+    if verdict.kind is VerdictKind.COMPLETE:
+        return max(action, Action.COMPLETE), verdict.text
+    if verdict.kind is VerdictKind.TRIM:
+        return max(action, Action.TRIM), verdict.text
+    ending = await turn.end(Reply(0, reply, "", "stop"))
+    return max(action, ending.action), ending.complete if ending.complete is not None else ending.append
+
+
+def _sidecar(turn: TurnRequest) -> TurnRequest:
+    return replace(turn, protocol="sidecar", effects=True)
+
+
+def _json(status: int, body: Any) -> Response:
+    return Response(orjson.dumps(body, default=str), status, media_type="application/json")

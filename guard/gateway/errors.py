@@ -1,0 +1,86 @@
+"""Errors at the edge.
+
+GatewayError
+├── BadRequest         400  the request cannot be read; says what, where and what to send
+├── Unauthenticated    401  no key, or one that is unknown or revoked
+├── NotFound           404  no such path, or nothing of this tenant's under it
+├── TooLarge           413  a body beyond its bound
+├── UpstreamFailed     502  the chatbot cannot be reached or does not speak its protocol
+└── UpstreamTimeout    504  the chatbot did not answer in time
+
+No message carries chat text.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from guard.errors import HandrailError
+
+__all__ = [
+    "BadRequest",
+    "GatewayError",
+    "NotFound",
+    "TooLarge",
+    "Unauthenticated",
+    "UpstreamFailed",
+    "UpstreamTimeout",
+]
+
+
+class GatewayError(HandrailError):
+    """Base. ``reason`` is a short word for metrics; ``param`` names the part of the request that is wrong."""
+
+    status = 500
+    kind = "server_error"
+
+    def __init__(self, message: str, *, reason: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.param = param
+
+    def body(self) -> bytes:
+        """The error in the shape of OpenAI's protocol."""
+        return orjson.dumps({"error": {"message": str(self), "type": self.kind, "param": self.param, "code": self.reason}})
+
+
+class BadRequest(GatewayError):
+    """The request cannot be read."""
+
+    status = 400
+    kind = "invalid_request_error"
+
+
+class Unauthenticated(GatewayError):
+    """No usable key."""
+
+    status = 401
+    kind = "authentication_error"
+
+
+class NotFound(GatewayError):
+    """Nothing is there."""
+
+    status = 404
+    kind = "invalid_request_error"
+
+
+class TooLarge(GatewayError):
+    """The body is beyond its bound."""
+
+    status = 413
+    kind = "invalid_request_error"
+
+
+class UpstreamFailed(GatewayError):
+    """The chatbot cannot be reached or does not speak its protocol."""
+
+    status = 502
+    kind = "upstream_error"
+
+
+class UpstreamTimeout(UpstreamFailed):
+    """The chatbot did not answer in time."""
+
+    status = 504
+    kind = "upstream_timeout"

@@ -1,0 +1,364 @@
+"""One exchange: a turn, the call upstream, the gate between them, and what the client gets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final
+
+import orjson
+
+from guard.gateway.errors import GatewayError, UpstreamFailed
+from guard.gateway.gate import Gate, Out
+from guard.gateway.meters import Meters
+from guard.gateway.openai_chat import PROTOCOL, Call, decode_strings, frame_pieces
+from guard.gateway.openai_writer import ChunkWriter, whole_completion, whole_edited
+from guard.gateway.request_headers import returned
+from guard.gateway.sse import Decoder, Event, comment, data_event
+from guard.gateway.upstream import Upstream, UpstreamReply
+from guard.settings import Settings
+from guard.turns.contract import Delivered, Opening, OpenTurn, Status
+from policies.decision import Action, Posture
+
+__all__ = ["Exchange", "Send"]
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_JUDGED_TOGETHER: Final = 8
+_DONE: Final = b"[DONE]"
+_DRAIN_SECONDS: Final = 0.25
+_EVENT_STREAM: Final = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+
+
+class Exchange:
+    """Carries one chat call to its end. ``delivered`` says at any time how much has reached the client."""
+
+    def __init__(
+        self, call: Call, turn: OpenTurn, upstream: Upstream, headers: dict[str, str], settings: Settings, meters: Meters
+    ) -> None:
+        self._call, self._turn, self._upstream, self._headers = call, turn, upstream, headers
+        self._settings, self._meters = settings, meters
+        self._opening: Opening | None = None
+        self._action = Action.ALLOW
+        self._status = Status.FULL
+        self._reply: UpstreamReply | None = None
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._failure: GatewayError | None = None
+        self._todo, self._wake, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._outs: list[Out] = []
+        self._tail: bytes | None = None  # the upstream's own [DONE]
+        self.started = False
+        self.delivered = Delivered.NONE
+
+    async def run(self, send: Send) -> None:
+        """Answers the client. Raises :class:`GatewayError` only while nothing has been sent."""
+        turn, call = self._turn, self._call
+        try:
+            fetch = self._spawn(self._fetch(call.raw)) if await turn.speculate() else None
+            opening = self._opening = await turn.opening()
+            self._action, self._status = opening.action, opening.status
+            if opening.completion is not None:
+                await self._drop(fetch)
+                await self._complete(send, opening.completion)
+                return
+            if opening.guidance is not None:
+                await self._drop(fetch)
+                fetch = self._spawn(self._fetch(call.guided(opening.guidance)))
+            elif fetch is None:
+                fetch = self._spawn(self._fetch(call.raw))
+            reply = self._reply = await fetch
+            if not 200 <= reply.status < 300:
+                await self._refused(send, reply)
+            elif call.stream:
+                await self._stream(send, reply, opening)
+            else:
+                await self._whole(send, reply)
+        finally:
+            await self._end()
+
+    def handrail_headers(self) -> list[tuple[bytes, bytes]]:
+        """What is known of the turn, for the response's head."""
+        opening = self._opening
+        if opening is None:
+            return []
+        return [
+            (b"x-handrail-turn", str(opening.attempt.turn_id).encode()),
+            (b"x-handrail-action", self._action.word.encode()),
+            (b"x-handrail-status", self._status.value.encode()),
+            (b"x-handrail-policy", opening.policy.encode()),
+        ]
+
+    # ---- the call upstream
+
+    async def _fetch(self, body: bytes) -> UpstreamReply:
+        return await self._upstream.open("POST", "/chat/completions", self._headers, body)
+
+    def _spawn(self, work: Any) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.append(task)
+        return task
+
+    async def _drop(self, fetch: asyncio.Task[UpstreamReply] | None) -> None:
+        if fetch is None:
+            return
+        fetch.cancel()
+        [reply] = await asyncio.gather(fetch, return_exceptions=True)
+        if not isinstance(reply, BaseException):
+            reply.close()
+
+    async def _end(self) -> None:
+        running = [task for task in self._tasks if not task.done()]
+        for task in running:
+            task.cancel()
+        results = await asyncio.gather(*self._tasks, return_exceptions=True) if self._tasks else []
+        for result in results:
+            if not isinstance(result, BaseException) and result is not None:
+                result.close()  # an answer that nobody waits for any more
+        if self._opening is not None:
+            self._meters.turn(self._action.word, self._status.value, PROTOCOL)
+
+    # ---- answers
+
+    async def _complete(self, send: Send, text: str) -> None:
+        call, opening = self._call, self._opening
+        assert opening is not None  # noqa: S101
+        await self._turn.settle()
+        name, now = f"chatcmpl-{opening.attempt.turn_id.hex}", int(time.time())
+        if call.stream:
+            writer = ChunkWriter(name, call.model, now, usage=call.usage, structured=call.structured)
+            body = writer.completion(call.choices, text) + self._closing() + data_event(_DONE)
+            await self._send(send, 200, _EVENT_STREAM, body)
+        else:
+            envelope = {"id": name, "created": now, "model": call.model}
+            body = whole_completion(envelope, call.choices, text, structured=call.structured)
+            await self._send(send, 200, [(b"content-type", b"application/json")], body)
+
+    async def _refused(self, send: Send, reply: UpstreamReply) -> None:
+        """The upstream's own error, as it is."""
+        self._meters.upstream_failure("status")
+        if reply.status < 400:
+            raise UpstreamFailed("the chatbot answered with a redirect; check its address", reason="upstream_redirect")
+        body = await self._collect(reply)
+        await self._turn.settle()
+        await self._send(send, reply.status, returned(reply.headers), body)
+
+    async def _whole(self, send: Send, reply: UpstreamReply) -> None:
+        call = self._call
+        raw = await self._collect(reply)
+        body = _object(raw)
+        if not isinstance(body.get("choices"), list) or not all(isinstance(one, dict) for one in body["choices"]):
+            raise UpstreamFailed("the chatbot's reply has no list of choices", reason="upstream_shape")
+        gate = Gate(whole=True, decode=decode_strings)
+        pieces, mentioned, ends = frame_pieces(body, "message", structured=call.structured)
+        gate.push(raw, body, pieces, mentioned, ends)
+        gate.close()
+        await self._judge(gate)
+        outs = gate.release()
+        out = whole_edited(body, outs, structured=call.structured) if gate.touched else raw
+        await self._send(send, reply.status, returned(reply.headers), out)
+
+    async def _collect(self, reply: UpstreamReply) -> bytes:
+        parts, size = [], 0
+        async for chunk in reply.chunks():
+            size += len(chunk)
+            if size > self._settings.max_response_bytes:
+                raise UpstreamFailed("the chatbot's reply is larger than the bound", reason="upstream_too_large")
+            parts.append(chunk)
+        return b"".join(parts)
+
+    async def _send(self, send: Send, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+        head = [*headers, (b"content-length", b"%d" % len(body)), *self.handrail_headers()]
+        self.started = True
+        await send({"type": "http.response.start", "status": status, "headers": head})
+        await send({"type": "http.response.body", "body": body})
+        self.delivered = Delivered.WHOLE
+
+    # ---- streams
+
+    async def _stream(self, send: Send, reply: UpstreamReply, opening: Opening) -> None:
+        call = self._call
+        kind = next((value for name, value in reply.headers if name == b"content-type"), b"")
+        if not kind.lower().startswith(b"text/event-stream"):
+            raise UpstreamFailed("the chatbot did not answer with an event stream", reason="upstream_content_type")
+        gate = Gate(whole=opening.posture is Posture.WHOLE, decode=decode_strings)
+        name = f"chatcmpl-{opening.attempt.turn_id.hex}"
+        writer = ChunkWriter(name, call.model, int(time.time()), usage=call.usage, structured=call.structured)
+        head = [*returned(reply.headers), *self.handrail_headers()]
+        self.started = True
+        await send({"type": "http.response.start", "status": reply.status, "headers": head})
+        reader = self._spawn(self._read(gate, writer, reply))
+        judge = self._spawn(self._judge(gate))
+        await self._relay(send, gate, writer, reader, judge)
+        whole = self._failure is None or (not gate.open_choices and gate.judged() and not self._cut)
+        if not whole and self._failure is not None:
+            # A broken end: an error event, no [DONE], and a body that never says that it is complete.
+            await send({"type": "http.response.body", "body": data_event(self._failure.body()), "more_body": True})
+            return
+        ending = self._tail or (data_event(_DONE) if gate.touched else b"")
+        await send({"type": "http.response.body", "body": self._closing() + ending})
+        self.delivered = Delivered.WHOLE
+
+    _cut = False
+
+    async def _relay(
+        self, send: Send, gate: Gate, writer: ChunkWriter, reader: asyncio.Task[None], judge: asyncio.Task[None]
+    ) -> None:
+        settings, loop = self._settings, asyncio.get_running_loop()
+        judge.add_done_callback(lambda _: self._wake.set())
+        held_since: float | None = None
+        while True:
+            self._outs += gate.release()
+            outs, self._outs = self._outs, []
+            data = b"".join([out if isinstance(out, bytes) else writer.write(out) for out in outs])
+            if data:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+                self.delivered = Delivered.PART
+            self._room.set()
+            if gate.completed(self._call.choices) and not self._call.usage and not reader.done():
+                reader.cancel()
+                gate.close()
+                self._todo.set()
+            if judge.done():
+                if (error := judge.exception()) is not None:
+                    raise error
+                if not self._outs and not data:
+                    return
+                continue
+            blocked = gate.blocked
+            held_since = (held_since or loop.time()) if blocked else None
+            late = held_since is not None and loop.time() - held_since > settings.hold_seconds
+            if blocked and not reader.done() and (late or gate.held_bytes > settings.max_held_bytes):
+                reader.cancel()
+                self._cut_short(gate, writer)
+            wait = settings.keepalive_seconds
+            if held_since is not None and not reader.done():
+                wait = min(wait, max(0.01, held_since + settings.hold_seconds - loop.time()))
+            try:
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+            except TimeoutError:
+                await send({"type": "http.response.body", "body": comment("held"), "more_body": True})
+            self._wake.clear()
+
+    def _cut_short(self, gate: Gate, writer: ChunkWriter) -> None:
+        """Ends a reply that was held as long as it may be: what there is is judged as the whole."""
+        if gate.cuttable:
+            for index in gate.open_choices:
+                raw = writer.end(index, "length")
+                body = orjson.loads(raw[6:])
+                gate.push(raw, body, (), (index,), ((index, "length"),))
+            self._tail = data_event(_DONE)
+            gate.close()
+        else:
+            self._fail(gate, UpstreamFailed("the chatbot's tool call is longer than can be held", reason="held_too_long"))
+        self._todo.set()
+
+    def _fail(self, gate: Gate, error: GatewayError) -> None:
+        self._meters.upstream_failure(error.reason)
+        self._cut = bool(gate.open_choices) or not gate.started
+        self._failure = error
+        gate.close(cut=True)
+
+    async def _read(self, gate: Gate, writer: ChunkWriter, reply: UpstreamReply) -> None:
+        decoder, settings = Decoder(self._settings.max_frame_bytes), self._settings
+        began = time.monotonic()
+        chunks = reply.chunks()
+        first = True
+        try:
+            async for chunk in chunks:
+                if first:
+                    first = False
+                    self._meters.first_token(time.monotonic() - began)
+                for event in decoder.feed(chunk):
+                    if self._take(gate, writer, event):
+                        break
+                self._todo.set()
+                self._wake.set()
+                if self._tail is not None:
+                    break
+                while gate.held_bytes > settings.max_held_bytes and not gate.blocked:
+                    self._room.clear()
+                    await self._room.wait()
+            rest = decoder.finish()
+            if self._tail is None and rest.strip():
+                self._take(gate, writer, decoder.parse(rest))
+            if self._tail is None and (gate.open_choices or not gate.started):
+                raise UpstreamFailed("the chatbot broke off in the middle of its reply", reason="upstream_cut")  # noqa: TRY301
+            gate.close()
+        except UpstreamFailed as error:
+            self._fail(gate, error)
+        self._todo.set()
+        self._wake.set()
+        if self._tail is not None:  # the rest of the body is read, so that the connection can be used again
+            with_rest = self._rest(chunks)
+            try:
+                async with asyncio.timeout(_DRAIN_SECONDS):
+                    await with_rest
+            except (TimeoutError, UpstreamFailed):
+                reply.close()
+
+    @staticmethod
+    async def _rest(chunks: Any) -> None:
+        async for _ in chunks:
+            pass
+
+    def _take(self, gate: Gate, writer: ChunkWriter, event: Event) -> bool:
+        data = event.data
+        if data is None:
+            gate.push(event.raw)
+            return False
+        if data.strip() == _DONE:
+            self._tail = event.raw
+            return True
+        body = _object(data)
+        writer.learn(body)
+        pieces, mentioned, ends = frame_pieces(body, "delta", structured=self._call.structured)
+        gate.push(event.raw, body, pieces, mentioned, ends)
+        return False
+
+    async def _judge(self, gate: Gate) -> None:
+        """Judges passages while the next arrive, then ends; returns when the reply's last byte may leave."""
+        turn = self._turn
+        waiting: list[Any] = []
+        while True:
+            waiting += gate.passages()
+            if waiting:
+                batch, waiting = waiting[:_JUDGED_TOGETHER], waiting[_JUDGED_TOGETHER:]
+                began = time.monotonic()
+                if len(batch) == 1:
+                    gate.verdict(batch[0], await turn.judge(batch[0].passage))
+                else:
+                    verdicts = await asyncio.gather(*(turn.judge(ticket.passage) for ticket in batch))
+                    for ticket, verdict in zip(batch, verdicts, strict=True):
+                        gate.verdict(ticket, verdict)
+                self._meters.hold_back(time.monotonic() - began)
+                self._wake.set()
+                continue
+            if self._call.stream:
+                self._outs += gate.release()
+            ends = gate.endings()
+            for reply in ends:
+                ending = await turn.end(reply)
+                self._action, self._status = max(self._action, ending.action), ending.status
+                gate.ended(reply.choice, ending)
+            if ends:
+                self._wake.set()
+                continue
+            if gate.closed and gate.judged():
+                await turn.settle()
+                return
+            await self._todo.wait()
+            self._todo.clear()
+
+    def _closing(self) -> bytes:
+        return comment(f"handrail action={self._action.word} status={self._status.value}")
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        body = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise UpstreamFailed("the chatbot sent what is not JSON", reason="upstream_not_json") from None
+    if not isinstance(body, dict):
+        raise UpstreamFailed("the chatbot sent JSON that is no object", reason="upstream_shape")
+    return body
