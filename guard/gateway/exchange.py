@@ -277,6 +277,8 @@ class Exchange:
                 if self._tail is not None:
                     break
                 while gate.held_bytes > settings.max_held_bytes and not gate.blocked:
+                    gate.flush()  # else it might wait for the end of a sentence that is not read
+                    self._todo.set()
                     self._room.clear()
                     await self._room.wait()
             rest = decoder.finish()

@@ -170,6 +170,12 @@ class Gate:
             for track in choice.tracks:
                 self._flush(track)
 
+    def flush(self) -> None:
+        """Asks about open sentences as they stand: more is held than may wait for their ends."""
+        for track in self._tracks.values():
+            if track.channel not in _WHOLE:
+                self._flush(track)
+
     def verdict(self, ticket: Ticket, verdict: Verdict) -> None:
         """The verdict on a passage. Verdicts of one choice come in the order of its passages."""
         track, kind = ticket.track, verdict.kind

@@ -109,7 +109,7 @@ async def running(desk: Desk, answer: Answer, **changed: Any) -> AsyncIterator[t
 
     bot = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = bot.sockets[0].getsockname()[1]
-    settings = Settings(upstream_first_byte_seconds=0.5, upstream_idle_seconds=0.5, **changed)  # type: ignore[arg-type]
+    settings = Settings(upstream_first_byte_seconds=0.5, upstream_idle_seconds=0.5, **changed)
     upstream = AiohttpUpstream(f"http://127.0.0.1:{port}/v1", settings)
     app = create_app(
         desk=desk,

@@ -185,21 +185,55 @@ async def test_upstream_that_never_answers() -> None:
     assert caught.value.status_code == 504
 
 
-async def test_hang_up_after_a_millisecond_still_closes_the_turn() -> None:
+@pytest.mark.parametrize("pause", [0.001, 0.1])
+async def test_hang_up_closes_every_turn_that_was_begun(pause: float) -> None:
     desk = Desk()
     async with running(desk, _silent) as (url, _):
         body = orjson.dumps(_CALL)
-        _reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
+        _, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
         head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: {len(body)}"
         writer.write(head.encode() + b"\r\n\r\n" + body)
         await writer.drain()
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(pause)
         writer.close()
-        for _ in range(40):
-            if desk.closed:
-                break
-            await asyncio.sleep(0.01)
-        assert desk.closed in ([Delivered.NONE], []) and (desk.closed or not desk.requests)
+        await asyncio.sleep(0.2)  # well before the upstream's own time is over
+        assert desk.closed == [Delivered.NONE] * len(desk.requests)
+        assert pause < 0.1 or desk.requests
+
+
+async def test_structured_output_is_completed_in_the_refusal() -> None:
+    desk = Desk()
+    call = {**_CALL, "response_format": {"type": "json_object"}}
+    async with running(desk, fixed(_whole('{"a": "SEC\\u0052ET"}'))) as (url, _):
+        message = (await _post(url, orjson.dumps(call))).json()["choices"][0]["message"]
+    assert (message["content"], message["refusal"]) == (None, "ours")
+
+
+async def test_held_stream_stays_alive_and_ends_at_its_bound() -> None:
+    desk = Desk()
+    desk.posture = Posture.WHOLE
+
+    async def slow(_: bytes, __: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
+        for _turn in range(20):
+            writer.write(_chunk({"content": "A sentence that is slow. "}))
+            await writer.drain()
+            await asyncio.sleep(0.1)
+
+    async with running(desk, slow, keepalive_seconds=0.05, hold_seconds=0.4) as (url, _):
+        reply = await _post(url, orjson.dumps({**_CALL, "stream": True}))
+    assert b": held" in reply.content
+    assert b'"finish_reason":"length"' in reply.content
+    assert reply.content.endswith(b"data: [DONE]\n\n")
+
+
+async def test_frames_larger_than_what_may_be_held_still_pass() -> None:
+    big = b"".join(_chunk({"content": "x", "role": "assistant", "id": "y" * 3000}) for _ in range(8))
+    stream = big + _chunk({}, "stop") + b"data: [DONE]\n\n"
+    async with running(Desk(), fixed(stream, _SSE), max_held_bytes=4096) as (url, _):
+        reply = await _post(url, orjson.dumps({**_CALL, "stream": True}))
+    assert reply.content.startswith(big)
+    assert b"[DONE]" in reply.content
 
 
 async def test_routes() -> None:
