@@ -18,7 +18,7 @@ from guard.gateway.request_headers import returned
 from guard.gateway.sse import Decoder, Event, comment, data_event
 from guard.gateway.upstream import Upstream, UpstreamReply
 from guard.settings import Settings
-from guard.turns.contract import Delivered, Opening, OpenTurn, Status
+from guard.turns.contract import Delivered, Opening, OpenTurn, Reply, Status
 from policies.decision import Action, Posture
 
 __all__ = ["Exchange", "Send"]
@@ -122,6 +122,9 @@ class Exchange:
     async def _complete(self, send: Send, text: str) -> None:
         call, opening = self._call, self._opening
         assert opening is not None  # noqa: S101
+        for index in range(call.choices):
+            ending = await self._turn.end(Reply(index, text, "", "stop"))
+            self._action, self._status = max(self._action, ending.action), ending.status
         await self._turn.settle()
         name, now = f"chatcmpl-{opening.attempt.turn_id.hex}", int(time.time())
         if call.stream:

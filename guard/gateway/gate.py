@@ -79,6 +79,8 @@ class _Choice:
     cut: bool = False
     asked_end: bool = False
     settled: bool = False  # its end was judged
+    spoken: bool = False  # the completion has left
+    words: str = ""  # the completion
     begun: bool = False  # a frame of it has left
     done: bool = False  # completed: nothing of the upstream's leaves any more
     no_tools: bool = False
@@ -223,8 +225,15 @@ class Gate:
         """The choices whose end is now to be judged: finished, with a verdict on every passage."""
         out = []
         for index, choice in self._choices.items():
-            if choice.finished and not choice.asked_end and not choice.done and _clear(choice):
+            if choice.finished and not choice.asked_end and (choice.done or _clear(choice)):
                 choice.asked_end = True
+                if choice.done:
+                    # What was said in the end, so that it is known again in history; nothing is to be added to it.
+                    said = "".join(choice.released)
+                    if not choice.spoken:
+                        said = f"{said}\n\n{choice.words}" if said and not said[-1].isspace() else said + choice.words
+                    out.append(Reply(index, said, said, "stop", cut=True))
+                    continue
                 out.append(Reply(index, "".join(choice.text), "".join(choice.released), choice.finish, choice.cut))
         return out
 
@@ -242,7 +251,8 @@ class Gate:
                 spaced = bool(released) and not released[-1][-1:].isspace()
                 out.append(frame.speak._replace(spaced=spaced, opens=not choice.begun))
                 choice.begun = True
-                released.append(frame.speak.text)
+                released.append(f"\n\n{frame.speak.text}" if spaced else frame.speak.text)
+                choice.spoken = choice.spoken or frame.speak.ends
                 continue
             if not self._rewriting and self._touched(frame):
                 self._rewriting = True
@@ -390,7 +400,7 @@ class Gate:
     def _complete(self, index: int, text: str) -> None:
         self._insert(index, text, ends=True)
         choice = self._choices[index]
-        choice.done = True
+        choice.done, choice.words = True, text
         choice.held = False
 
     def _insert(self, index: int, text: str, *, ends: bool) -> None:
