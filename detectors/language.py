@@ -1,0 +1,95 @@
+"""Which language a text is written in, offline. See ``docs/decisions/0003-language-identifier.md``."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final
+
+__all__ = ["SHORTEST_WORDS", "identify"]
+
+SHORTEST_WORDS: Final = 5
+"""A text with fewer words inherits what the session's longer turns were identified as."""
+
+_READ: Final = 4000  # code points that are enough to know a language
+_WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_SCRIPTS: Final = (
+    (re.compile(r"[\u3040-\u30ff]"), "ja"),
+    (re.compile(r"[\uac00-\ud7af\u1100-\u11ff]"), "ko"),
+    (re.compile(r"[\u0e00-\u0e7f]"), "th"),
+    (re.compile(r"[\u0590-\u05ff]"), "he"),
+    (re.compile(r"[\u0370-\u03ff]{3}"), "el"),
+    (re.compile(r"[\u0980-\u09ff]"), "bn"),
+    (re.compile(r"[\u0b80-\u0bff]"), "ta"),
+    (re.compile(r"[\u0c00-\u0c7f]"), "te"),
+    (re.compile(r"[\u3400-\u9fff]{2}"), "zh"),
+)
+"""Scripts that name a language by themselves, looked at in this order (Japanese before Chinese)."""
+
+_UNSPACED: Final = frozenset(("ja", "zh", "th"))
+_ENGLISH_LINES: Final = """
+i i'm i've the a an and to of is are am my me you it that this was not don't can't want do have in for on with be so
+just what how why she he they we but if like feel need know think really never no yes
+"""
+_ENGLISH: Final = frozenset(_ENGLISH_LINES.split())
+
+
+@lru_cache(maxsize=1)
+def _detector() -> Callable[[bytes], tuple[bool, str]] | None:
+    """The library's identifier, loaded at the first need; ``None`` where it is not installed."""
+    try:
+        library: Any = importlib.import_module("pycld2")
+    except ImportError:
+        return None
+
+    def detect(data: bytes) -> tuple[bool, str]:
+        try:
+            reliable, _, found = library.detect(data, bestEffort=True)
+        except library.error:
+            return False, "un"
+        return bool(reliable), str(found[0][1])
+
+    return detect
+
+
+def identify(text: str, hint: str | None = None) -> str | None:
+    """The ISO 639-1 code of the language of ``text``, or ``None`` where it cannot be told.
+
+    ``hint`` is what earlier, longer texts of the same session were identified as: a text under five words inherits it, and
+    it wins where the text itself gives no reliable answer. Never raises for what ``text`` contains.
+    """
+    head = text[:_READ]
+    words = _WORD.findall(head)
+    if not words:
+        return hint
+    script = None
+    if not head.isascii():
+        script = next((code for pattern, code in _SCRIPTS if pattern.search(head)), None)
+        if script is not None and sum(w.isascii() for w in words) * 2 > len(words):
+            script = None  # a foreign word in a text that is mostly Latin
+    letters = sum(map(len, words)) if script in _UNSPACED else 0
+    if len(words) < SHORTEST_WORDS and letters < 8:
+        if hint is not None:
+            return hint
+        if script is None and head.isascii():
+            # Too short to tell one European language from another; English only where its own words say so.
+            return "en" if any(w.lower() in _ENGLISH for w in words) else None
+    if script is not None:
+        return script
+    detect = _detector()
+    if detect is None:
+        return hint
+    clean = "".join(c if c.isprintable() else " " for c in head).encode("utf-8", "ignore")
+    reliable, code = detect(clean)
+    if code == "un":
+        return hint or _by_words(words)
+    if not reliable:
+        return hint or _by_words(words) or code[:2]
+    return code[:2]
+
+
+def _by_words(words: list[str]) -> str | None:
+    """English where at least a third of the words are its commonest ones."""
+    return "en" if sum(w.lower().replace("’", "'") in _ENGLISH for w in words) * 3 >= len(words) else None
