@@ -18,7 +18,7 @@ up: $(venv)/.serving ## everything on this machine, under one supervisor; Ctrl-C
 	@$(bin)/handrail up $(ARGS)
 
 demo: $(venv)/.serving ## five conversations through the gateway
-	@$(bin)/handrail demo $(ARGS)
+	@$(bin)/handrail demo --own $(ARGS)
 
 test: $(venv)/.test ## all tests
 	@$(bin)/python -m pytest -q $(ARGS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -208,7 +210,10 @@ def db_migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> No
     """Bring the database to this version."""
     from guard.records.migrate import migrate
 
-    with database(settings_from(data_dir=data_dir, database_url=database_url), migrated=False) as url:
+    with (
+        database(settings_from(data_dir=data_dir, database_url=database_url), migrated=False) as url,
+        redirect_stdout(StringIO()),
+    ):
         names = migrate(url)
     _say(f"applied {', '.join(names)}" if names else "nothing to do: the database is up to date")
 

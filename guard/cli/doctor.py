@@ -125,11 +125,13 @@ def _scorer(paths: Paths) -> Finding:
     from detectors.scorer.client import ScorerClient
 
     async def ask() -> Finding:
+        if not await probes.accepts(paths.scorer_socket):
+            return Finding(Grade.NOTE, "scorer", "it does not run; `handrail up` starts it")
         client = ScorerClient(paths.scorer_socket)
         began = time.monotonic()
         try:
             if not await client.start(_SECONDS):
-                return Finding(Grade.NOTE, "scorer", "it does not run; `handrail up` starts it")
+                return Finding(Grade.BAD, "scorer", f"it does not answer: {client.trouble or 'no reason is known'}")
             report = await client.health(deadline=_SECONDS)
         finally:
             await client.close()

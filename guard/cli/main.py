@@ -28,7 +28,12 @@ Port = Annotated[int | None, typer.Option(help="Port, 8080 by default; 0 takes a
 Host = Annotated[str | None, typer.Option(help="Address to listen on, 127.0.0.1 by default.", show_default=False)]
 Upstream = Annotated[
     str | None,
-    typer.Option(help="The chatbot's base URL, ending in /v1; without it a demo chatbot answers.", show_default=False),
+    typer.Option(
+        "--upstream",
+        "--upstream-url",
+        help="The chatbot's base URL, ending in /v1; without it a demo chatbot answers.",
+        show_default=False,
+    ),
 ]
 Policy = Annotated[
     str | None, typer.Option(help="A pack's name or a policy file; companion-app by default.", show_default=False)
@@ -76,13 +81,15 @@ def serve(
 ) -> None:
     """Run one gateway by itself, beside a scorer and a database that are there already."""
     from guard.gateway.service import run
+    from guard.supervise.paths import Paths
     from guard.supervise.sockets import listen
+    from guard.telemetry.logs import configure
 
     settings = settings_from(
         upstream_url=upstream, port=port, host=host, policy=policy, data_dir=data_dir, database_url=database_url
     )
-    with listen(settings.host, settings.port) as listening:
-        run(settings, listening.fileno())
+    configure("gateway", form=settings.log_format)
+    run(settings, listen(settings.host, settings.port).detach(), Paths.of(settings.home).scorer_socket)
 
 
 @app.command()

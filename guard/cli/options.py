@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,7 +61,8 @@ def database(settings: Settings, *, migrated: bool = True) -> Iterator[str]:
         return
     try:
         if migrated:
-            migrate(server.url)
+            with redirect_stdout(StringIO()):  # the library prints what a migration's statements return
+                migrate(server.url)
         yield server.url
     finally:
         server.stop()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any, Final
 
+from guard.errors import RecordsUnavailable
 from guard.gateway.api import Health, MetricsPage, create_api
-from guard.gateway.errors import GatewayError
+from guard.gateway.errors import GatewayError, Unavailable
 from guard.gateway.exchange import Send
 from guard.gateway.meters import Meters, NoMeters
 from guard.gateway.proxy import Proxy, Receive, Scope, send_error
@@ -18,7 +20,11 @@ from guard.turns.contract import TurnDesk
 
 __all__ = ["create_app"]
 
-Hook = Callable[[], Awaitable[None]]
+Life = Callable[[], AbstractAsyncContextManager[None]]
+_CLIENT_GONE: Final = 499  # nothing was answered, as nginx counts it
+_ROUTES: Final = frozenset(
+    {"/v1/chat/completions", "/v1/embeddings", "/v1/models", "/v1/turns", "/healthz", "/readyz", "/metrics"}
+)
 _log = logging.getLogger(__name__)
 
 
@@ -32,25 +38,26 @@ def create_app(
     ready: Health,
     metrics: MetricsPage,
     meters: Meters | None = None,
-    start: Hook | None = None,
-    stop: Hook | None = None,
+    life: Life | None = None,
 ) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """The ASGI app. ``start`` runs before the first request, ``stop`` after the last; then the upstream is closed."""
-    proxy = Proxy(desk, records, upstream, settings, meters or NoMeters())
+    """The ASGI app. ``life`` is entered before the first request and left after the last; then the upstream is closed."""
+    meters = meters or NoMeters()
+    proxy = Proxy(desk, records, upstream, settings, meters)
     api: Any = create_api(desk, records, settings, live=live, ready=ready, metrics=metrics)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send, start, stop, upstream)
+            await _lifespan(receive, send, life or nullcontext, upstream)
             return
         if scope["type"] != "http":
             return
         path, method = scope["path"], scope["method"]
-        begun = False
+        status = 0
 
         async def sending(message: Any) -> None:
-            nonlocal begun
-            begun = True
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
             await send(message)
 
         try:
@@ -62,25 +69,40 @@ def create_app(
                 await proxy.passing(scope, receive, sending)
             else:
                 await api(scope, receive, sending)
+        except RecordsUnavailable:
+            if not status:
+                await send_error(
+                    sending, Unavailable("the records cannot be read now; try again", reason="records_unavailable")
+                )
         except Exception as error:  # the process goes on; the message may quote what was said, so only the type is logged
-            _log.error("a request failed inside: %s", type(error).__name__)
-            if not begun:
-                await send_error(send, GatewayError("something failed inside; try again", reason="internal_error"))
+            _log.error("a request failed inside: %s", type(error))
+            if not status:
+                await send_error(sending, GatewayError("something failed inside; try again", reason="internal_error"))
+        meters.request(_route(path), status or _CLIENT_GONE)
 
     return app
 
 
-async def _lifespan(receive: Receive, send: Send, start: Hook | None, stop: Hook | None, upstream: Upstream) -> None:
+def _route(path: str) -> str:
+    """The route's pattern: a path that was asked for may say anything."""
+    if path in _ROUTES:
+        return path
+    for prefix, pattern in (("/v1/models/", "/v1/models/{id}"), ("/v1/turns/", "/v1/turns/{id}")):
+        if path.startswith(prefix):
+            return pattern
+    return "other"
+
+
+async def _lifespan(receive: Receive, send: Send, life: Life, upstream: Upstream) -> None:
     await receive()
-    if start is not None:
-        try:
-            await start()
-        except Exception as error:
-            await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
-            return
-    await send({"type": "lifespan.startup.complete"})
-    await receive()
-    if stop is not None:
-        await stop()
-    await upstream.aclose()
+    try:
+        async with life():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+    except Exception as error:
+        _log.critical("the gateway could not start or end: %s", type(error))
+        await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
+        return
+    finally:
+        await upstream.aclose()
     await send({"type": "lifespan.shutdown.complete"})

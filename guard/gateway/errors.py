@@ -5,6 +5,7 @@ GatewayError
 ├── Unauthenticated    401  no key, or one that is unknown or revoked
 ├── NotFound           404  no such path, or nothing of this tenant's under it
 ├── TooLarge           413  a body beyond its bound
+├── Unavailable        503  something behind the gateway is away for now
 ├── UpstreamFailed     502  the chatbot cannot be reached or does not speak its protocol
 └── UpstreamTimeout    504  the chatbot did not answer in time
 
@@ -23,6 +24,7 @@ __all__ = [
     "NotFound",
     "TooLarge",
     "Unauthenticated",
+    "Unavailable",
     "UpstreamFailed",
     "UpstreamTimeout",
 ]
@@ -70,6 +72,12 @@ class TooLarge(GatewayError):
 
     status = 413
     kind = "invalid_request_error"
+
+
+class Unavailable(GatewayError):
+    """Something behind the gateway is away for now."""
+
+    status = 503
 
 
 class UpstreamFailed(GatewayError):

@@ -16,6 +16,7 @@ class Meters(Protocol):
     def first_token(self, seconds: float) -> None: ...
     def bad_request(self, reason: str) -> None: ...
     def upstream_failure(self, reason: str) -> None: ...
+    def request(self, route: str, code: int) -> None: ...
 
 
 class NoMeters:
@@ -37,4 +38,7 @@ class NoMeters:
         """Counts nothing."""
 
     def upstream_failure(self, reason: str) -> None:
+        """Counts nothing."""
+
+    def request(self, route: str, code: int) -> None:
         """Counts nothing."""

@@ -16,12 +16,23 @@ from guard.records.ids import new_id
 from guard.records.pool import Database
 from guard.records.queries import query
 
-__all__ = ["INSTALLATION", "Alerts", "RecordMeters", "SilentMeters"]
+__all__ = [
+    "DETECTORS_UNAVAILABLE",
+    "INSTALLATION",
+    "RECORDS_UNAVAILABLE",
+    "Alerts",
+    "RecordMeters",
+    "SilentMeters",
+]
 
 _logger = logging.getLogger(__name__)
 
 INSTALLATION: Final = UUID(int=0)
 """The tenant of what concerns the whole installation."""
+
+DETECTORS_UNAVAILABLE: Final = "detectors_unavailable"
+RECORDS_UNAVAILABLE: Final = "records_unavailable"
+"""Kinds that several processes raise: whoever notices an outage first, it is one alert."""
 
 _MOST_KINDS: Final = 1024
 _PAUSE: Final = 0.2

@@ -106,8 +106,9 @@ class TurnText:
 
 @dataclass(frozen=True, slots=True)
 class SessionChange:
-    """A new state for a session. ``apply`` is a pure function from the stored state (``None`` where there is none yet) to the
-    new one, so that it can be done again when another process wrote first. ``base``: the version that it was computed from.
+    """A new state for a session. ``apply`` is a pure function from the stored state (``None`` where there is none yet) to
+    the new one, so that it can be done again when another process wrote first. ``base``: the version that it was computed
+    from.
     """
 
     session_id: UUID

@@ -17,7 +17,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from guard.errors import JournalFull, RecordsUnavailable
-from guard.records.alerts import Alerts, RecordMeters, SilentMeters
+from guard.records.alerts import RECORDS_UNAVAILABLE, Alerts, RecordMeters, SilentMeters
 from guard.records.batch import GroupCommit
 from guard.records.claims import ClaimDesk
 from guard.records.contract import Claim, Claimed, TurnEntry
@@ -50,9 +50,8 @@ _REPLAY_AGAIN: Final = 0.5
 _PARTITIONS: Final = 6 * 3600.0
 _PARTITIONS_AGAIN: Final = 60.0
 _STUMBLES: Final = 20  # tries of one entry before the others go first
-_AWAY: Final = "records-unavailable"
-_FULL: Final = "journal-full"
-_REFUSED: Final = "records-refused"
+_FULL: Final = "journal_full"
+_REFUSED: Final = "records_refused"
 
 
 def higher_state(stored: Mapping[str, Any] | None, journaled: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -103,7 +102,7 @@ class PostgresRecords:
         self._closed = False
         self._partitions_at = float("-inf")
         self._stumbled: tuple[UUID | None, int] = None, 0
-        self._database.when_away(lambda: self._alerts.alert(_AWAY))
+        self._database.when_away(lambda: self._alerts.alert(RECORDS_UNAVAILABLE))
         self._database.when_back(self._resume)
 
     async def __aenter__(self) -> Self:
@@ -269,7 +268,7 @@ class PostgresRecords:
         return replace(snapshot, state=state, base=seen.version)
 
     def _resume(self) -> None:
-        self._alerts.clear(_AWAY)
+        self._alerts.clear(RECORDS_UNAVAILABLE)
         self._alerts.resume()
         self._replay_wanted.set()
 

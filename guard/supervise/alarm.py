@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, Protocol
+
+from guard.records.alerts import DETECTORS_UNAVAILABLE, RECORDS_UNAVAILABLE
 
 __all__ = ["Alarm", "Alerts"]
 
 _QUIET_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 1.0
+_SHARED: Final[Mapping[str, str]] = MappingProxyType({"scorer": DETECTORS_UNAVAILABLE, "postgres": RECORDS_UNAVAILABLE})
+"""What the gateway raises too when these are away: an outage is one alert, whoever notices it first."""
 
 
 class Alerts(Protocol):
@@ -36,17 +41,21 @@ class Alarm:
     def died(self, name: str) -> None:
         """Process ``name`` died."""
         self._died[name] = self._clock()
-        self._alerts.alert(f"process_died:{name}")
+        self._alerts.alert(_kind(name))
 
     def look(self) -> None:
         """Clears what has been quiet long enough."""
         for name, at in list(self._died.items()):
             if self._clock() - at > _QUIET_SECONDS:
                 del self._died[name]
-                self._alerts.clear(f"process_died:{name}")
+                self._alerts.clear(_kind(name))
 
     async def run(self) -> None:
         """Looks for ever."""
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             self.look()
+
+
+def _kind(name: str) -> str:
+    return _SHARED.get(name, f"process_died:{name}")

@@ -32,8 +32,9 @@ class Role(StrEnum):
 
 def _gateway(settings: Settings) -> None:
     from guard.gateway.service import run
+    from guard.supervise.paths import Paths
 
-    run(settings, int(os.environ[LISTEN_FD]))
+    run(settings, int(os.environ[LISTEN_FD]), Paths.of(settings.home).scorer_socket)
 
 
 def _scorer(settings: Settings) -> None:

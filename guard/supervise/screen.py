@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -113,7 +114,11 @@ class Screen:
 
     def _line(self, text: Text) -> None:
         # Never wrapped or cut: a curl that was broken by a narrow terminal could not be pasted.
-        self._console.print(text, soft_wrap=True, highlight=False)
+        with self._console.capture() as captured:
+            self._console.print(text, soft_wrap=True, highlight=False)
+        with suppress(OSError):  # whoever watched has gone; what runs goes on, and what ends must end in order
+            self._console.file.write(captured.get())
+            self._console.file.flush()
 
 
 def curl(place: Place) -> list[str]:

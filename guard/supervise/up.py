@@ -14,7 +14,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from io import StringIO
 from socket import socket
 from types import FrameType
 from typing import Any, Final, TypeVar, cast
@@ -113,7 +114,8 @@ class _Supervisor:
             self._database.start(self._stop_asked)
             database_url = self._database.url
         url = database_url
-        applied = await _aside(lambda: migrate(url))
+        with redirect_stdout(StringIO()):  # the library prints what a migration's statements return
+            applied = await _aside(lambda: migrate(url))
         if applied:
             self._screen.step(f"migrated the database: {', '.join(applied)}")
         first = await provide(url, self._paths)

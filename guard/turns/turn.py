@@ -15,6 +15,7 @@ from detectors.contract import Item, Speaker, Utterance
 from detectors.errors import ScorerUnavailable
 from detectors.signals import VOCABULARY_VERSION, Scores, Side, Tier, position
 from guard.errors import JournalFull
+from guard.records.alerts import DETECTORS_UNAVAILABLE
 from guard.records.contract import CaseIntent, Claim, Claimed, Referral, SessionChange, TurnEntry, TurnText
 from guard.turns import session as sessions
 from guard.turns.contract import (
@@ -206,7 +207,7 @@ class Turn:
         try:
             return await self._room.scorer.score(items, deadline=self._room.settings.score_seconds)
         except ScorerUnavailable:
-            self._room.records.alert("detectors-unavailable")
+            self._room.records.alert(DETECTORS_UNAVAILABLE)
             return [Scores.missing(item.side) for item in items]
 
     def _decide(self, moment: Moment, reply: Scores | None) -> Decision:
@@ -450,7 +451,7 @@ class Turn:
         try:
             case = await self._room.records.commit(self._entry(delivered, spoken=spoken))
         except JournalFull:
-            self._room.records.alert("journal-full")
+            self._room.records.alert("journal_full")
             return
         self._case_open = self._case_open or case is not None
 

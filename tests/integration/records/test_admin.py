@@ -150,21 +150,21 @@ async def test_an_outage_is_one_alert_told_once(world: World, connection: psycop
     async with world.records() as one, world.records() as two:
         for records in (one, two):
             for _ in range(500):
-                records.alert("detectors-unavailable")
+                records.alert("detectors_unavailable")
         await asyncio.sleep(0.5)
-        one.alert("detectors-unavailable")
+        one.alert("detectors_unavailable")
         await asyncio.sleep(0.5)
-        [alert] = world.rows("select * from operational_alerts where kind = 'detectors-unavailable'")
+        [alert] = world.rows("select * from operational_alerts where kind = 'detectors_unavailable'")
         assert (alert["tenant_id"], alert["count"], alert["closed_at"]) == (INSTALLATION, 1001, None)
-        told = world.rows("select tenant_id, topic, payload from outbox where payload ->> 'kind' = 'detectors-unavailable'")
+        told = world.rows("select tenant_id, topic, payload from outbox where payload ->> 'kind' = 'detectors_unavailable'")
         assert [(row["tenant_id"], row["topic"]) for row in told] == [(listening.tenant_id, "alert.opened")]
-        one.clear("detectors-unavailable")
+        one.clear("detectors_unavailable")
         one.clear("never-raised")
         await asyncio.sleep(0.5)
-        one.alert("detectors-unavailable")
+        one.alert("detectors_unavailable")
         one.alert("tenant-thing", tenant_id=deaf.tenant_id)
     rows = world.rows(
-        "select count, closed_at is null as open from operational_alerts where kind = 'detectors-unavailable' order by id"
+        "select count, closed_at is null as open from operational_alerts where kind = 'detectors_unavailable' order by id"
     )
     assert rows == [{"count": 1001, "open": False}, {"count": 1, "open": True}]
     assert world.count("outbox", deaf) == 1

@@ -83,7 +83,7 @@ async def test_a_kill_in_the_middle_of_commits_loses_and_doubles_nothing(world: 
     assert world.rows("select count(*) from outbox where tenant_id = %s and topic = 'case.opened'", tenant.tenant_id) == [
         {"count": 8}
     ]
-    alerts = world.rows("select count, closed_at from operational_alerts where kind = 'records-unavailable'")
+    alerts = world.rows("select count, closed_at from operational_alerts where kind = 'records_unavailable'")
     assert alerts
     assert all(alert["closed_at"] is not None for alert in alerts)
 
@@ -291,7 +291,7 @@ async def test_a_full_journal_is_said(world: World, cluster: Cluster, tmp_path: 
         if not cluster.running:
             await asyncio.to_thread(cluster.restart)
     assert small.count("turns", tenant) == 1
-    assert small.rows("select closed_at is not null as closed from operational_alerts where kind = 'journal-full'") == [
+    assert small.rows("select closed_at is not null as closed from operational_alerts where kind = 'journal_full'") == [
         {"closed": True}
     ]
 

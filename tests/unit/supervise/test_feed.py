@@ -94,14 +94,17 @@ def test_an_alert_is_cleared_after_a_quiet_minute_and_raised_at_every_death() ->
             told.append(("clear", kind))
 
     alarm = Alarm(Told(), lambda: now[0])
-    alarm.died("scorer")
+    alarm.died("worker")
     now[0] = 59.0
-    alarm.died("scorer")
+    alarm.died("worker")
     alarm.look()
     now[0] = 118.0
     alarm.look()
-    assert told == [("alert", "process_died:scorer")] * 2
+    assert told == [("alert", "process_died:worker")] * 2
     now[0] = 120.0
     alarm.look()
     alarm.look()
-    assert told[2:] == [("clear", "process_died:scorer")]
+    assert told[2:] == [("clear", "process_died:worker")]
+    alarm.died("scorer")
+    alarm.died("postgres")
+    assert told[3:] == [("alert", "detectors_unavailable"), ("alert", "records_unavailable")]

@@ -1,0 +1,54 @@
+"""What turns and the gateway count, under the metrics' names."""
+
+from __future__ import annotations
+
+from guard.telemetry.metrics import Metrics
+from policies.decision import Decision
+
+__all__ = ["Counts"]
+
+
+class Counts:
+    """Implements :class:`guard.gateway.meters.Meters` and :class:`guard.turns.room.Meters`."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def stage(self, name: str, seconds: float) -> None:
+        """One stage of a turn took this long."""
+        self._metrics.stage(name, seconds)
+
+    def turn(self, action: str, status: str, protocol: str) -> None:
+        """A turn was answered."""
+        self._metrics.turn(action, status, protocol)
+
+    def hold_back(self, seconds: float) -> None:
+        """A passage waited this long for its verdict."""
+        self._metrics.hold_back(seconds)
+
+    def first_token(self, seconds: float) -> None:
+        """The upstream's first token came after this long."""
+        self._metrics.first_token(seconds)
+
+    def bad_request(self, reason: str) -> None:
+        """A request could not be read."""
+        self._metrics.bad_request(reason)
+
+    def upstream_failure(self, reason: str) -> None:
+        """A call upstream failed."""
+        self._metrics.upstream_failure(reason)
+
+    def request(self, route: str, code: int) -> None:
+        """A request was answered. ``route``: the route's pattern."""
+        self._metrics.request(route, code)
+
+    def decided(self, decision: Decision) -> None:
+        """A decision was made."""
+        self._metrics.decision(decision.severity)
+        for rule in decision.rules:
+            self._metrics.rule(rule.id, rule.outcome.value)
+
+    def referred(self, classes: tuple[str, ...]) -> None:
+        """Contact details were shown."""
+        for name in classes:
+            self._metrics.referral(name)

@@ -1,0 +1,79 @@
+"""What the gateway says of its own health."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from detectors.errors import ScorerUnavailable
+from detectors.scorer.client import ScorerClient
+from guard.records.store import PostgresRecords
+from guard.telemetry.health import Component, Condition, Ready, combine, judge
+
+__all__ = ["GatewayHealth"]
+
+_LOOK_SECONDS: Final = 2.0
+_ANSWER_SECONDS: Final = 1.0
+_LEXICON: Final = "lexicon"
+
+
+class GatewayHealth:
+    """Answers ``/healthz`` and ``/readyz`` from what is known; the scorer is asked in the background."""
+
+    def __init__(self, scorer: ScorerClient, records: PostgresRecords) -> None:
+        self._scorer = scorer
+        self._records = records
+        self._draining = False
+        self._ready = Ready()
+        self._tiers: dict[str, Component] = {}
+
+    def drain(self) -> None:
+        """No more traffic from now on."""
+        self._draining = True
+
+    def live(self) -> tuple[int, dict[str, Any]]:
+        """``/healthz``: always 200 while the process answers."""
+        return 200, combine(self._components())
+
+    def ready(self) -> tuple[int, dict[str, Any]]:
+        """``/readyz``."""
+        self._ready, body = judge(self._ready, self._components(), policy=True, draining=self._draining)
+        return self._ready.code, body
+
+    async def watch(self) -> None:
+        """Asks the scorer how its tiers do, for ever."""
+        while True:
+            await self.look()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Asks once."""
+        try:
+            report = await self._scorer.health(deadline=_ANSWER_SECONDS)
+        except ScorerUnavailable:
+            self._tiers = {name: _away(known) for name, known in self._tiers.items()}
+            return
+        self._tiers = {
+            name: Component(
+                name.partition("@")[0],
+                Condition.ANSWERS if tier["answers"] else Condition.AWAY,
+                tier=True,
+                model=name,
+            )
+            for name, tier in report["tiers"].items()
+        }
+
+    def _components(self) -> list[Component]:
+        scorer = Condition.ANSWERS if self._scorer.healthy else Condition.AWAY if self._ready.once else Condition.STARTING
+        parts = [
+            Component("scorer", scorer, tier=True, reason=None if self._scorer.healthy else "unreachable"),
+            Component("records", Condition.AWAY if self._records.away else Condition.ANSWERS),
+            *self._tiers.values(),
+        ]
+        if all(part.name == _LEXICON for part in self._tiers.values()):
+            parts.append(Component("model", Condition.AWAY, reason="not-installed"))
+        return parts
+
+
+def _away(tier: Component) -> Component:
+    return Component(tier.name, Condition.AWAY, tier=True, reason="unreachable", model=tier.model)

@@ -1,0 +1,243 @@
+"""`handrail up`, for real: its processes, its end, and what happens when any of them is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from guard.supervise.paths import Paths
+from guard.supervise.postgres import EmbeddedPostgres
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass
+class Running:
+    """A `handrail up` that was started."""
+
+    home: Path
+    process: subprocess.Popen[str]
+    output: Path
+
+    @property
+    def address(self) -> str:
+        """Where its gateway listens."""
+        return Paths.of(self.home).address.read_text().strip()
+
+    @property
+    def url(self) -> str:
+        """Its database."""
+        return EmbeddedPostgres(self.home).url
+
+    def until(self, condition: Callable[[], object], seconds: float = 30.0) -> None:
+        """Waits for a condition."""
+        limit = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, f"it ended:\n{self.output.read_text()}"
+            assert time.monotonic() < limit, f"it did not come true in time:\n{self.output.read_text()}"
+            time.sleep(0.05)
+
+    def children(self) -> dict[int, str]:
+        """Living processes that it started, and those that they started, with their command lines."""
+        return descendants(self.process.pid)
+
+    def ask(self, text: str, **headers: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """One turn: the reply's body and headers."""
+        key = (self.home / "first-key").read_text().strip()
+        body = json.dumps({"model": "demo", "messages": [{"role": "user", "content": text}]}).encode()
+        request = urllib.request.Request(  # noqa: S310
+            f"{self.address}/v1/chat/completions",
+            body,
+            {"authorization": f"Bearer {key}", "content-type": "application/json", **headers},
+        )
+        with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310
+            return json.load(reply), {name.lower(): value for name, value in reply.headers.items()}
+
+    def ready(self) -> bool:
+        """Whether /readyz answers 200."""
+        try:
+            with urllib.request.urlopen(f"{self.address}/readyz", timeout=5) as reply:  # noqa: S310
+                return bool(reply.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+
+def descendants(root: int) -> dict[int, str]:
+    """All living processes below ``root``. A zombie does not live."""
+    parents, names = {}, {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                state, parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:2]
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            except OSError:
+                continue
+            if state not in ("Z", "X"):
+                parents[int(entry.name)], names[int(entry.name)] = int(parent), command
+    found: dict[int, str] = {}
+    frontier = {root}
+    while frontier:
+        frontier = {pid for pid, parent in parents.items() if parent in frontier and pid not in found}
+        found |= {pid: names[pid] for pid in frontier}
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process lives; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
+
+
+def start(home: Path, *arguments: str) -> Running:
+    """Starts one on a free port and waits until it is up."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    output = home.with_suffix(".out")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HANDRAIL_")}
+    with output.open("a") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "guard.cli.main", "up", "--port", "0", "--data-dir", str(home), *arguments],
+            cwd=ROOT, env=environment, stdout=out, stderr=out, text=True,
+        )  # fmt: skip
+    running = Running(home, process, output)
+    running.until(lambda: Paths.of(home).address.exists(), 60)
+    return running
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One that runs under a private home, as a checkout in root's home would."""
+    private = tmp_path_factory.mktemp("up") / "home"
+    private.mkdir(mode=0o700)
+    up = start(private / "data")
+    yield up
+    if up.process.poll() is None:
+        up.process.terminate()
+        assert up.process.wait(12) == 0
+    assert not descendants(up.process.pid)
+
+
+def test_it_prints_where_it_is_and_a_command_that_works(running: Running) -> None:
+    """The curl is taken from the screen as it stands and run by a shell."""
+    screen = running.output.read_text()
+    command = re.search(r"^ +curl .*?(?:[^\\]\n)", screen, re.DOTALL | re.MULTILINE)
+    assert command is not None, screen
+    done = subprocess.run(["bash", "-c", command.group()], capture_output=True, text=True, check=False)
+    head, _, body = done.stdout.replace("\r\n", "\n").partition("\n\n")
+    assert " 200 " in head.splitlines()[0], done
+    assert "x-handrail-turn" in head.lower()
+    assert json.loads(body)["choices"][0]["message"]["content"]
+    turn = re.search(r"x-handrail-turn: (\S+)", head, re.IGNORECASE)
+    assert turn is not None
+    running.until(lambda: turn.group(1) in running.output.read_text())
+    assert "I had a long day" not in running.output.read_text().split("Turns as they pass", 1)[1]
+
+
+def test_keys_are_private_and_nothing_but_the_gateway_listens_on_tcp_for_others(running: Running) -> None:
+    """The data folder is 0700, each secret 0600."""
+    assert stat.S_IMODE(running.home.stat().st_mode) == 0o700
+    for name in ("first-key", "first-reviewer", "master.key"):
+        assert stat.S_IMODE((running.home / name).stat().st_mode) == 0o600, name
+    assert (running.home / "first-key").read_text().startswith("hr_")
+    assert len((running.home / "first-reviewer").read_text().splitlines()) == 2
+
+
+def test_a_second_one_on_the_same_folder_is_refused_with_the_first_one_s_number(running: Running) -> None:
+    """In one sentence, without a traceback, and the first goes on."""
+    done = subprocess.run(
+        [sys.executable, "-m", "guard.cli.main", "up", "--port", "0", "--data-dir", str(running.home)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"process {running.process.pid}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert running.ready()
+
+
+@pytest.mark.parametrize("role", ["scorer", "worker", "gateway", "demo", "postgres -D"])
+def test_any_process_that_is_killed_comes_back_with_one_alert(running: Running, role: str) -> None:
+    """SIGKILL: a new process, and turns are answered again."""
+    pattern = role if " " in role else f"children {role}"
+    (victim,) = [pid for pid, command in running.children().items() if pattern in command and alive_parent(pid, running)]
+    os.kill(victim, signal.SIGKILL)
+    running.until(lambda: any(pattern in command for pid, command in running.children().items() if pid != victim))
+    running.until(running.ready)
+    reply, headers = running.ask("hello again")
+    assert reply["choices"][0]["message"]["content"]
+    assert headers["x-handrail-turn"]
+    shared = {"scorer": "detectors_unavailable", "postgres -D": "records_unavailable"}
+    kind = shared.get(role, f"process_died:{role}")
+
+    def told() -> bool:
+        try:
+            with psycopg.connect(running.url) as connection:
+                found = connection.execute("select count(*) from operational_alerts where kind = %s", [kind]).fetchone()
+        except psycopg.OperationalError:
+            return False
+        return found == (1,)
+
+    running.until(told)
+
+
+def alive_parent(pid: int, running: Running) -> bool:
+    """Whether it is the supervisor's own child."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1] == str(running.process.pid)
+
+
+def test_a_killed_supervisor_takes_all_along_and_the_next_one_keeps_the_data(tmp_path: Path) -> None:
+    """Within two seconds nothing is left, and the next start has the turn, the same key and no trouble."""
+    home = tmp_path / "data"
+    first = start(home)
+    _, headers = first.ask("please remember this turn", **{"x-handrail-session": "one"})
+    turn, key = headers["x-handrail-turn"], (home / "first-key").read_text()
+    first.until(lambda: turn in first.output.read_text())
+    children = first.children()
+    assert len(children) > 5
+    first.process.kill()
+    killed = time.monotonic()
+    first.process.wait()
+    while any(alive(pid) for pid in children) and time.monotonic() - killed < 10:
+        time.sleep(0.02)
+    took = time.monotonic() - killed
+    assert took < 2, f"{took:.1f} s; left: {[children[pid] for pid in children if alive(pid)]}"
+    second = start(home)
+    assert (home / "first-key").read_text() == key
+    request = urllib.request.Request(  # noqa: S310
+        f"{second.address}/v1/turns/{turn}", headers={"authorization": f"Bearer {key.strip()}"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310
+        assert json.load(reply)["id"] == turn
+    began = time.monotonic()
+    second.process.send_signal(signal.SIGINT)
+    assert second.process.wait(12) == 0
+    assert time.monotonic() - began < 10
+    assert not [pid for pid in children if alive(pid)]
+    assert not Paths.of(home).address.exists()
+
+
+def test_a_very_long_path_works(tmp_path: Path) -> None:
+    """Sockets go to a short private folder; the data stay where they were asked for."""
+    home = tmp_path / ("long-" * 20) / ("path-" * 20)
+    up = start(home)
+    assert up.ask("hello")[1]["x-handrail-turn"]
+    sockets = Paths.of(home).run
+    assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
+    assert not sockets.is_relative_to(home)
+    up.process.terminate()
+    assert up.process.wait(12) == 0
