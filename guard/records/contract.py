@@ -145,6 +145,7 @@ class TurnEntry:
     user: Scores | None = None
     reply: Scores | None = None
     rules: tuple[RuleResult, ...] = ()
+    session_signals: Mapping[str, float | str | bool | None] = field(default_factory=dict)  # as the decision read them
     spoken: Mapping[str, Any] = field(default_factory=dict)  # template, variants and resources; never text
     referral: Referral | None = None
     case: CaseIntent | None = None

@@ -97,6 +97,7 @@ def _turn(placed: Placed) -> dict[str, Any]:
         "unscored": entry.unscored,
         "delivered": entry.delivered.value,
         "rules": [{"id": r.id, "severity": r.severity, "outcome": r.outcome.value, "by": r.by} for r in entry.rules],
+        "session": entry.session_signals,
         "spoken": entry.spoken,
         "case_id": placed.case_id,
         "text_key": text.key_id if text else None,

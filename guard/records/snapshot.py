@@ -89,6 +89,7 @@ def encode(snapshot: Snapshot) -> bytes:
         "user": _scores(entry.user),
         "reply": _scores(entry.reply),
         "rules": [[rule.id, rule.severity, rule.outcome.value, rule.by] for rule in entry.rules],
+        "session_signals": entry.session_signals,
         "spoken": entry.spoken,
         "referral": [
             entry.referral.classes, entry.referral.resources, entry.referral.country, entry.referral.crisis,
@@ -144,6 +145,7 @@ def decode(data: bytes, journal_id: UUID) -> Snapshot:
             rules=tuple(
                 RuleResult(rule_id, severity, Outcome(outcome), by) for rule_id, severity, outcome, by in record["rules"]
             ),
+            session_signals=record.get("session_signals", {}),
             spoken=record["spoken"],
             referral=_referral(record["referral"]),
             case=_case(record["case"]),

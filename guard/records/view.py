@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from detectors.signals import Scores, Side, vocabulary
+from detectors.signals import Scores, Side, Tier, vocabulary
 from guard.records.encryption import DataKey, open_text, unwrap
 from guard.records.errors import KeyUnusable
 from guard.records.keys import Keys
@@ -46,13 +46,24 @@ def turn_view(keys: Keys, tenant_id: UUID, row: Mapping[str, Any]) -> dict[str, 
         "policy": row["policy"],
         "model": models[0] if models else None,
         "vocabulary": row["vocabulary"],
-        "signals": signals_of(*scores),
+        "signals": signals_of(*scores) | _session_signals(row["session"]),
         "rules": row["rules"],
         "referrals": row["referrals"],
         "case": str(row["case_id"]) if row["case_id"] is not None else None,
         "delivered": row["delivered"],
         "text": _text(keys, tenant_id, row),
     }
+
+
+def _session_signals(stored: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The session's signals in the shape of the others. They are computed, not read off a text: a value that is there is
+    whole."""
+    shown = {}
+    for signal in vocabulary(Side.SESSION):
+        value = stored.get(signal.name)
+        tier = Tier.MISSING if value is None else Tier.FULL
+        shown[signal.name] = {"value": value, "tier": tier.word, "span": None}
+    return shown
 
 
 def _scores(rows: Sequence[Mapping[str, Any]]) -> list[Scores]:

@@ -37,6 +37,7 @@ from guard.turns.questions import asked
 from guard.turns.reading import Reading, fold, read_turn
 from guard.turns.room import Room
 from guard.turns.session import SessionState, Spoken
+from guard.turns.signals import session_signals
 from guard.turns.tally import Tally
 from policies.completions.contract import Composition, Need
 from policies.decision import Action, Decision, Facts, Moment, Posture, SessionView, Tenant
@@ -419,6 +420,7 @@ class Turn:
             user=self._user,
             reply=tally.reply,
             rules=tuple(tally.rules.values()),
+            session_signals=session_signals(self._view) if self._view is not None else {},
             spoken=self._spoken_record() if spoken else {},
             referral=Referral(
                 classes=tuple(tally.refer) or ("crisis",),

@@ -4,17 +4,17 @@ with given as (
         tenant_id uuid, id uuid, at timestamptz, attempt integer, recorded_at timestamptz, session_id uuid, person bytea,
         ordinal integer, protocol text, streamed boolean, replayed integer, branch boolean, synthetic boolean, status text,
         action text, severity integer, policy text, vocabulary integer, zone text, unscored text[], delivered text,
-        rules jsonb, spoken jsonb, case_id uuid, text_key uuid, text_user bytea, text_reply bytea
+        rules jsonb, session jsonb, spoken jsonb, case_id uuid, text_key uuid, text_user bytea, text_reply bytea
     )
 ), written as (
     insert into turns (
         tenant_id, id, at, attempt, tried_at, recorded_at, session_id, person, key_version, ordinal, protocol, streamed,
-        replayed, branch, synthetic, status, action, severity, policy, vocabulary, zone, unscored, delivered, rules, spoken,
-        case_id, text_key, text_user, text_reply
+        replayed, branch, synthetic, status, action, severity, policy, vocabulary, zone, unscored, delivered, rules, session,
+        spoken, case_id, text_key, text_user, text_reply
     )
     select tenant_id, id, at, attempt, recorded_at, recorded_at, session_id, person, %(key_version)s, ordinal, protocol,
         streamed, replayed, branch, synthetic, status, action, severity, policy, vocabulary, zone,
-        unscored, delivered, rules, spoken, case_id, text_key, text_user, text_reply
+        unscored, delivered, rules, coalesce(session, '{}'), spoken, case_id, text_key, text_user, text_reply
     from given
     order by tenant_id, id, attempt
     on conflict (tenant_id, id, attempt, at) do update set
@@ -22,7 +22,8 @@ with given as (
         ordinal = excluded.ordinal, protocol = excluded.protocol, streamed = excluded.streamed,
         replayed = excluded.replayed, branch = excluded.branch, status = excluded.status, action = excluded.action,
         severity = excluded.severity, policy = excluded.policy, vocabulary = excluded.vocabulary, zone = excluded.zone,
-        unscored = excluded.unscored, delivered = excluded.delivered, rules = excluded.rules, spoken = excluded.spoken,
+        unscored = excluded.unscored, delivered = excluded.delivered, rules = excluded.rules,
+        session = excluded.session, spoken = excluded.spoken,
         case_id = coalesce(excluded.case_id, turns.case_id), text_key = excluded.text_key,
         text_user = excluded.text_user, text_reply = excluded.text_reply
     where turns.recorded_at <= excluded.recorded_at
