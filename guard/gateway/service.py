@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import socket
 from collections.abc import AsyncIterator
@@ -24,6 +25,7 @@ from guard.gateway.counts import Counts
 from guard.gateway.health import GatewayHealth
 from guard.gateway.outage import ScorerOutage
 from guard.gateway.upstream import AiohttpUpstream
+from guard.records.contract import PolicySource
 from guard.records.ids import IdMaker
 from guard.records.keys import Keys
 from guard.records.store import PostgresRecords
@@ -37,7 +39,7 @@ from policies.completions.compose import TemplateComposer
 from policies.decide import decide
 from policies.load import load_policy
 
-__all__ = ["active_policy", "run"]
+__all__ = ["run"]
 
 _log = logging.getLogger(__name__)
 
@@ -46,12 +48,6 @@ _SCORER_WAIT_SECONDS: Final = 5.0  # at a start, so that the first readiness com
 _BACKLOG: Final = 1024
 _IDLE_SECONDS: Final = 75
 _CLOSE_SECONDS: Final = 0.5  # of the time to drain, kept for the records' end
-
-
-def active_policy(name: str) -> ActivePolicy:
-    """The policy of a pack's name or a file, ready to decide. Raises :class:`policies.errors.PolicyInvalid`."""
-    policy = load_policy(name)
-    return ActivePolicy(policy.name, policy.hash, policy.reads, partial(decide, policy))
 
 
 def run(settings: Settings, listening: int, scorer: Path) -> None:
@@ -73,12 +69,20 @@ class _Gateway:
         if settings.database_url is None:
             raise SettingsInvalid("there is no database: set HANDRAIL_DATABASE_URL, or run `handrail up` for all of it")
         self._settings = settings
-        self._policy = active_policy(settings.policy)
+        policy = load_policy(settings.policy)
+        self._policy = ActivePolicy(policy.name, policy.hash, policy.reads, partial(decide, policy))
         self._metrics = Metrics()
         self._metrics.policy(self._policy.hash, self._policy.name)
         counts = Counts(self._metrics)
         keys = Keys.load(settings.home)
-        self._records = PostgresRecords(settings, settings.database_url, keys, merge_state=merge, meters=self._metrics)
+        self._records = PostgresRecords(
+            settings,
+            settings.database_url,
+            keys,
+            merge_state=merge,
+            policies=(PolicySource(policy.hash, policy.name, json.dumps(dict(policy.source), sort_keys=True)),),
+            meters=self._metrics,
+        )
         self._client = ScorerClient(scorer_socket, connections=_SCORER_CONNECTIONS, meter=self._metrics.scorer())
         outage = ScorerOutage(self._records, lambda: self._client.healthy)
         scorer = FallbackScorer(self._client, on_failure=outage.failed, on_recovery=outage.recovered)

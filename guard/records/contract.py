@@ -17,6 +17,7 @@ __all__ = [
     "CaseIntent",
     "Claim",
     "Claimed",
+    "PolicySource",
     "Records",
     "Referral",
     "SessionChange",
@@ -24,6 +25,15 @@ __all__ = [
     "TurnEntry",
     "TurnText",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySource:
+    """A policy as it is kept beside the turns that name its hash. ``source``: its canonical form, parents included."""
+
+    hash: str
+    name: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)

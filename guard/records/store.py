@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import Future
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from guard.errors import JournalFull, RecordsUnavailable
 from guard.records.alerts import RECORDS_UNAVAILABLE, Alerts, RecordMeters, SilentMeters
 from guard.records.batch import GroupCommit
 from guard.records.claims import ClaimDesk
-from guard.records.contract import Claim, Claimed, TurnEntry
+from guard.records.contract import Claim, Claimed, PolicySource, TurnEntry
 from guard.records.journal import Journal
 from guard.records.keys import Keys
 from guard.records.memory import Memory
@@ -70,6 +70,7 @@ class PostgresRecords:
     """Implements :class:`guard.records.contract.Records`. An async context manager; one a process and event loop.
 
     ``merge_state``: what to make of a session's state that was stored and one that was journaled apart from it. Pure.
+    ``policies``: those that turns may name; a tenant's first turn under one stores it.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class PostgresRecords:
         keys: Keys,
         *,
         merge_state: MergeState = higher_state,
+        policies: Iterable[PolicySource] = (),
         meters: RecordMeters | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         connections: int = 8,
@@ -89,7 +91,7 @@ class PostgresRecords:
         self._database = Database(database_url, seconds=self._seconds, connections=connections)
         self._memory = Memory()
         self._stamp = Stamper(clock)
-        self._writer = Writer(keys, merge_state)
+        self._writer = Writer(keys, merge_state, policies)
         self._claims = ClaimDesk(self._database, self._memory, seconds=self._seconds, key_version=keys.version)
         self._tenants = TenantKeys(self._database)
         self._alerts = Alerts(self._database, meters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from guard.records.case import open_or_raise
+from guard.records.contract import PolicySource
 from guard.records.encryption import DataKey, seal_text, unwrap, wrap_new
 from guard.records.keys import Keys, Sealer
 from guard.records.queries import query
@@ -41,9 +42,11 @@ class StoredSession:
 class Writer:
     """Stateless but for its keys: may be used by many tasks at once, each with a connection of its own."""
 
-    def __init__(self, keys: Keys, merge: MergeState) -> None:
+    def __init__(self, keys: Keys, merge: MergeState, policies: Iterable[PolicySource] = ()) -> None:
         self._keys = keys
         self._merge = merge
+        self._policies = {policy.hash: policy for policy in policies}
+        self._kept: set[tuple[UUID, str]] = set()  # tenants and policies that are stored: as many as there are of both
 
     async def write(
         self, connection: AsyncConnection[Any], snapshots: Sequence[Snapshot]
@@ -67,8 +70,19 @@ class Writer:
                 await connection.execute(query("refer"), referrals)
             changed = list({id(s): s for s in sessions.values() if s.changed}.values())
             await self._store_sessions(connection, entries, changed)
+            named = await self._keep_policies(connection, entries)
+        self._kept |= named
         cases = [entries[place].case_id if place is not None else None for place in order]
         return cases, changed
+
+    async def _keep_policies(self, connection: AsyncConnection[Any], entries: Sequence[Placed]) -> set[tuple[UUID, str]]:
+        named = {(p.snapshot.entry.identity.tenant_id, p.snapshot.entry.policy) for p in entries} - self._kept
+        for tenant_id, name in named:
+            policy = self._policies.get(name)
+            if policy is not None:
+                about = {"tenant_id": tenant_id, "hash": policy.hash, "name": policy.name, "source": policy.source}
+                await connection.execute(query("keep_policy"), about)
+        return named
 
     async def _new(
         self, connection: AsyncConnection[Any], snapshots: Sequence[Snapshot]

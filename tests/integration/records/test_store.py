@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from guard.records.contract import Referral, TurnText
+from guard.records.contract import PolicySource, Referral, TurnText
 from guard.records.store import PostgresRecords
 from guard.turns.contract import Delivered
 from tests.integration.records.world import World, now
@@ -278,3 +278,19 @@ async def test_text_is_absent_or_unreadable(world: World, records: PostgresRecor
     moved = await records.turn(keeping.tenant_id, claimed.turn_id)
     assert moved is not None
     assert moved["text"] is None
+
+
+async def test_the_policy_that_a_turn_names_is_kept_once_a_tenant(world: World) -> None:
+    policies = [PolicySource("hash", "companion-app", '{"name": "companion-app"}')]
+    tenants = [world.tenant(), world.tenant()]
+    async with world.records(policies=policies) as records:
+        for number in range(3):
+            for tenant in tenants:
+                claim = world.claim(tenant, str(number))
+                await records.commit(world.entry(claim, await records.claim(claim)))
+    async with world.records(policies=policies) as again:
+        claim = world.claim(tenants[0], "later")
+        await again.commit(world.entry(claim, await again.claim(claim)))
+    for tenant in tenants:
+        rows = world.rows("select hash, name, source from policies where tenant_id = %s", tenant.tenant_id)
+        assert rows == [{"hash": "hash", "name": "companion-app", "source": '{"name": "companion-app"}'}]
