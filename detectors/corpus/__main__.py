@@ -1,0 +1,59 @@
+"""``python -m detectors.corpus``: checks the corpus and counts it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from detectors.corpus.counts import Counts, count, duplicates
+from detectors.corpus.errors import CorpusInvalid
+from detectors.corpus.reading import FOLDER, read_corpus
+from detectors.signals import vocabulary
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 where the corpus follows its format, else 1 with a line for each fault."""
+    parser = argparse.ArgumentParser(prog="python -m detectors.corpus", description="Checks the corpus and counts it.")
+    parser.add_argument("files", nargs="*", type=Path, help="item files to look at; all of them by default")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the corpus lies")
+    parser.add_argument("--duplicates", action="store_true", help="list near-duplicates instead of counting")
+    options = parser.parse_args(arguments)
+    try:
+        corpus = read_corpus(options.folder, only=options.files or None)
+    except CorpusInvalid as error:
+        print(error, file=sys.stderr)
+        print(f"{len(error.faults)} fault(s)", file=sys.stderr)
+        return 1
+    if options.duplicates:
+        for side in ("user", "reply"):
+            for first, again in duplicates([item for item in corpus.items if item.side == side]):
+                print(f"{again.file}:{again.line}: says nearly the same as {first.file}:{first.line}")
+        return 0
+    print(table(count(corpus)))
+    return 0
+
+
+def table(counts: Counts) -> str:
+    """The counts as Markdown, for the data card."""
+    lines = [
+        "| | situations | voices | items | of them with context | rows before near-duplicates were taken out |",
+        "|---|---|---|---|---|---|",
+    ]
+    for side, own in counts.sides.items():
+        what = "person's turns" if side == "user" else "chatbot's replies"
+        lines.append(f"| {what} | {own.situations:,} | {own.voices} | {own.items:,} | {own.with_context:,} | {own.rows:,} |")
+    for side, own in counts.sides.items():
+        lines += ["", f"| {side} signal | there | known not to be there |", "|---|---|---|"]
+        if own.levels:
+            lines += [f"| level={level} | {own.levels[level]:,} | |" for level in sorted(own.levels)]
+        for signal in vocabulary(side):
+            if own.positive.get(signal.name):
+                lines.append(f"| `{signal.name}` | {own.positive[signal.name]:,} | {own.negative.get(signal.name, 0):,} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
