@@ -15,6 +15,7 @@ SHORTEST_WORDS: Final = 5
 
 _READ: Final = 4000  # code points that are enough to know a language
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_LATIN: Final = re.compile(r"[\x00-\u036f\u1e00-\u1eff\u2000-\u2bff\ufe00-\ufe0f\U0001f000-\U0001faff]*")
 _SCRIPTS: Final = (
     (re.compile(r"[\u3040-\u30ff]"), "ja"),
     (re.compile(r"[\uac00-\ud7af\u1100-\u11ff]"), "ko"),
@@ -73,7 +74,7 @@ def identify(text: str, hint: str | None = None) -> str | None:
     if len(words) < SHORTEST_WORDS and letters < 8:
         if hint is not None:
             return hint
-        if script is None and head.isascii():
+        if script is None and _LATIN.fullmatch(head):
             # Too short to tell one European language from another; English only where its own words say so.
             return "en" if any(w.lower() in _ENGLISH for w in words) else None
     if script is not None:

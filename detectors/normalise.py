@@ -11,37 +11,30 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from detectors import spellings
+from detectors.contractions import beside
+from detectors.letters import attaches, controlled, fold, unmasked
 
 __all__ = ["Normalised", "normalise"]
 
 _MARKS_KEPT: Final = 4  # marks on one letter that can mean something; a pile of them is ornament
 
-_LOOKALIKES: Final = {
-    ord(a): b
-    for a, b in zip(
-        "авсеһіјкмноӏрԛѕтцхуԝёіїғгαβγεηικνορτυχωϲϳ" + "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢɑɡıɩɼʋ",
-        "abcehijkmholpqstuxywëiifrabyenikvoptuxwcj" + "abcdefghijklmnoprstuvwyzagiiru",
-        strict=False,
-    )
-}
-"""Lower-case letters of other alphabets, and small capitals, that pass for a Latin letter."""
-
-_SMALL_CAPITALS: Final = frozenset("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢɑɡ")
-
-_PLAIN: Final = {
-    "‘": "'", "’": "'", "‚": "'", "‛": "'", "′": "'", "`": "'", "´": "'", "ʼ": "'", "＇": "'",
-    "“": '"', "”": '"', "„": '"', "‟": '"', "″": '"', "«": '"', "»": '"',
-    "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": " - ", "―": " - ", "−": "-",
-    "ß": "ss", "ø": "o", "đ": "d", "ł": "l", "ħ": "h", "ı": "i", "œ": "oe", "æ": "ae",
-}  # fmt: skip
-
+_ADDRESS: Final = r"(?<!\w)(?:https?://|www\.)\S+"  # a web address stays as it is
 _REPEATED: Final = re.compile(r"([a-z])\1\1+")
-_SPACED: Final = re.compile(r"(?<![\w'])(?:[a-z][ .*_-]){2,60}[a-z](?![\w'])")
-_TOKEN: Final = re.compile(r"[\w@$!*|+#]+(?:'\w+)?")
+_SPACED: Final = re.compile(r"(?<![\w'])(?:[a-z](?:[ .*_-]|  )){2,60}[a-z](?![\w'])")
+_CONTEXTUAL: Final = re.compile(r"(?<![\w'@#/.-])(?:ill|id|r|unalive)(?![\w'/-])")
+_TOKEN: Final = re.compile(r"(?<!\w)(?:s/h|w/o?)(?!\w)|[\w@$!*|+#]+(?:'\w+)?")
+_BETWEEN: Final = re.compile(r"[ .*_-]")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_LETTERS_BEFORE: Final = re.compile(r"[a-z]{0,12}\Z")
+_LETTERS_AFTER: Final = re.compile(r"[a-z]{0,12}")
+_WORD_BEFORE: Final = re.compile(r"(?<![\w'])([a-z][a-z']*) {1,2}\Z")
+_WORD_AFTER: Final = re.compile(r" {1,2}([a-z][a-z']*)")
+_WITH_ADDRESSES: Final = {
+    pattern: re.compile(f"{_ADDRESS}|{pattern.pattern}") for pattern in (_REPEATED, _SPACED, _CONTEXTUAL, _TOKEN)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +42,13 @@ class Normalised:
     """A normalised text and where each of its characters came from.
 
     ``starts[i]`` and ``ends[i]`` are the half-open span, in code points of the original, behind character ``i``. Both never
-    decrease.
+    decrease. ``original`` is the message as received, for what the folding takes away (a tone, an accent).
     """
 
     text: str
     starts: Sequence[int]
     ends: Sequence[int]
+    original: str
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The original's half-open span behind the half-open span of ``text``. Raises ``ValueError`` for an empty one."""
@@ -66,124 +60,66 @@ class Normalised:
 def normalise(text: str) -> Normalised:
     """The normal form of ``text``. Never raises for any string, lone surrogates included."""
     found = _characters(text)
-    if _REPEATED.search(found.text):
-        found = _rewrite(found, _REPEATED, lambda match: _shortened(match, found.text))
     if _SPACED.search(found.text):
         found = _rewrite(found, _SPACED, _joined)
-    return _rewrite(found, _TOKEN, _respelt)
+    if _REPEATED.search(found.text):
+        found = _rewrite(found, _REPEATED, _shortened)
+    found = _rewrite(found, _TOKEN, _respelt)
+    if _CONTEXTUAL.search(found.text):
+        found = _rewrite(found, _CONTEXTUAL, _by_neighbours)
+    return found
 
 
 def _characters(text: str) -> Normalised:
     """Character by character: what a letter, sign or emoji folds to."""
-    if text.isascii():
-        folded = text.lower()
-        if folded.isprintable() or not any(c < " " and c not in "\n\t\r" for c in folded):
-            return Normalised(folded.replace("`", "'"), range(len(text)), range(1, len(text) + 1))
+    if text.isascii() and (text.isprintable() or not _CONTROL.search(text)):
+        return Normalised(text.lower().replace("`", "'"), range(len(text)), range(1, len(text) + 1), text)
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
     marks = 0
     after_latin = False
+    last = ""  # a letter that what follows may be a part of
     for at, character in enumerate(text):
         if character < "\x80":
-            piece = character.lower() if character >= " " or character in "\n\t\r" else ""
+            piece = character.lower() if character >= " " or character in "\n\t\r" else controlled(character)
             piece = "'" if piece == "`" else piece
-            marks, after_latin = 0, True
+            if piece:
+                marks, after_latin, last = 0, True, ""
         else:
-            piece, mark, latin = _fold(character)
+            piece, mark, latin = fold(character)
             if mark:
                 marks += 1
                 if after_latin or marks > _MARKS_KEPT:
                     piece = ""
             elif piece:
                 marks, after_latin = 0, latin
+            if piece and last and (mark or "\u1160" <= piece <= "\u11ff"):
+                whole = unicodedata.normalize("NFC", last + piece)
+                if len(whole) == 1:
+                    pieces[-1] = last = whole
+                    ends[-1] = at + 1
+                    continue
+            if piece:
+                last = piece if len(piece) == 1 and not after_latin else ""
         if not piece:
-            # A mark or an invisible character belongs to what it follows: a span that ends there takes it along.
-            if _attaches(character) and ends:
+            # A mark belongs to what it follows: a span that ends there takes it along.
+            if attaches(character) and ends:
                 ends[-1] = at + 1
             continue
         pieces.append(piece)
         starts.extend([at] * len(piece))
         ends.extend([at + 1] * len(piece))
-    return _unmasked(Normalised("".join(pieces), starts, ends))
-
-
-def _attaches(character: str) -> bool:
-    """Whether the character attaches to the one before it."""
-    return unicodedata.category(character) in ("Mn", "Me", "Mc")
-
-
-@lru_cache(maxsize=8192)
-def _fold(character: str) -> tuple[str, bool, bool]:
-    """One non-ASCII character: what it becomes, whether it is a combining mark, whether it ends in a Latin letter."""
-    category = unicodedata.category(character)
-    if category in ("Cf", "Cs", "Cn", "Co") or character in "\u034f\u115f\u1160\u3164\uffa0":
-        return "", False, False
-    if category == "Cc":
-        return " " if character == "\x85" else "", False, False
-    code = ord(character)
-    if 0xFE00 <= code <= 0xFE0F or 0x1F3FB <= code <= 0x1F3FF or 0x1F1E6 <= code <= 0x1F1FF:
-        return "", False, False
-    if category in ("Mn", "Me", "Mc"):
-        return character, True, False
-    for first in (0x1F130, 0x1F150, 0x1F170):
-        if first <= code < first + 26:
-            return chr(ord("a") + code - first), False, True
-    if character in _PLAIN:
-        plain = _PLAIN[character]
-        return plain, False, plain[-1].isalpha()
-    if category == "So" and (code >= 0x1F000 or 0x2600 <= code <= 0x27BF or 0x2B00 <= code <= 0x2BFF):
-        name = spellings.EMOJI.get(character) or unicodedata.name(character, "symbol").lower().replace("-", " ")
-        return f" {name} ", False, False
-    folded = character
-    for _ in range(4):
-        step = "".join(_PLAIN.get(c, c) for c in unicodedata.normalize("NFKC", folded).casefold())
-        if step == folded:
-            break
-        folded = step
-    bare = "".join(_bare(c) for c in folded if c >= " " and unicodedata.category(c) not in ("Cf", "Cs", "Cn", "Co", "Cc"))
-    return bare, False, bool(bare) and _is_latin(bare[-1])
-
-
-def _bare(character: str) -> str:
-    """A Latin letter without its accents; any other character as it is."""
-    if character < "\x80" or not _is_latin(character):
-        return character
-    plain = "".join(c for c in unicodedata.normalize("NFD", character) if unicodedata.category(c) != "Mn")
-    return _PLAIN.get(plain, plain)
-
-
-@lru_cache(maxsize=4096)
-def _is_latin(character: str) -> bool:
-    return character.isalpha() and (character < "\x80" or unicodedata.name(character, "").startswith("LATIN"))
-
-
-def _unmasked(found: Normalised) -> Normalised:
-    """Look-alike letters read as Latin: in words that mix alphabets, and everywhere in a text that is mostly Latin."""
-    text = found.text
-    if text.isascii() or not any(ord(c) in _LOOKALIKES for c in text):
-        return found
-    latin = sum("a" <= c <= "z" for c in text)
-    other = sum(c.isalpha() and c > "\x7f" and c not in _SMALL_CAPITALS for c in text)
-    mostly_latin = latin > other
-    letters = list(text)
-    for match in re.finditer(r"[^\W\d_]+", text):
-        word = match.group()
-        if word.isascii():
-            continue
-        disguised = any(c in _SMALL_CAPITALS for c in word) or any("a" <= c <= "z" for c in word)
-        passing = all(c < "\x80" or ord(c) in _LOOKALIKES for c in word)
-        if disguised or (mostly_latin and passing):
-            for at in range(match.start(), match.end()):
-                letters[at] = _LOOKALIKES.get(ord(letters[at]), letters[at])[0]
-    return Normalised("".join(letters).replace("ë", "e"), found.starts, found.ends)
+    return Normalised(unmasked("".join(pieces)), starts, ends, text)
 
 
 def _rewrite(found: Normalised, pattern: re.Pattern[str], become: Callable[[re.Match[str]], str | None]) -> Normalised:
     """``found`` with each match replaced by what ``become`` says, ``None`` leaving it as it is."""
     changes: list[tuple[int, int, str]] = []
+    if "www." in found.text or "://" in found.text:
+        pattern = _WITH_ADDRESSES[pattern]
     for match in pattern.finditer(found.text):
-        new = become(match)
+        new = None if _is_address(match.group()) else become(match)
         if new is not None:
             changes.append((match.start(), match.end(), new))
     if not changes:
@@ -204,15 +140,19 @@ def _rewrite(found: Normalised, pattern: re.Pattern[str], become: Callable[[re.M
     pieces.append(text[done:])
     new_starts.extend(starts[done:])
     new_ends.extend(ends[done:])
-    return Normalised("".join(pieces), new_starts, new_ends)
+    return Normalised("".join(pieces), new_starts, new_ends, found.original)
 
 
-def _shortened(match: re.Match[str], text: str) -> str | None:
+def _is_address(matched: str) -> bool:
+    return matched.startswith(("http://", "https://", "www."))
+
+
+def _shortened(match: re.Match[str]) -> str | None:
     """A letter repeated three times or more: once, or twice where that is the word people mean."""
-    letter = match.group(1)
+    letter, text = match.group(1), match.string
     start, end = match.start(), match.end()
-    before = re.search(r"[a-z]{0,12}$", text[max(0, start - 12) : start])
-    after = re.match(r"[a-z]{0,12}", text[end : end + 12])
+    before = _LETTERS_BEFORE.search(text[max(0, start - 12) : start])
+    after = _LETTERS_AFTER.match(text[end : end + 12])
     head = _squeezed(before.group() if before else "")
     tail = _squeezed(after.group() if after else "")
     if not head and not tail and letter in "iwx":
@@ -225,9 +165,13 @@ def _squeezed(part: str) -> str:
 
 
 def _joined(match: re.Match[str]) -> str | None:
-    """Spaced-out letters as words: ``k i l l m e`` is ``kill me``."""
-    letters = re.sub(r"[ .*_-]", "", match.group())
-    return " ".join(_segments(letters) or [letters])
+    """Spaced-out letters as words: ``k i l l m e`` is ``kill me``. Two spaces part words."""
+    words = []
+    for part in match.group().split("  "):
+        letters = _BETWEEN.sub("", part)
+        tries = (letters, _REPEATED.sub(r"\1\1", letters), _REPEATED.sub(r"\1", letters))
+        words.append(" ".join(next(filter(None, map(_segments, tries)), [letters])))
+    return " ".join(words)
 
 
 def _segments(letters: str) -> list[str] | None:
@@ -242,22 +186,34 @@ def _segments(letters: str) -> list[str] | None:
     return best[-1]
 
 
+def _by_neighbours(match: re.Match[str]) -> str | None:
+    """``id``, ``ill``, ``r`` and ``unalive`` as what they stand for beside certain words, ``None`` elsewhere."""
+    word, text = match.group(), match.string
+    before = _WORD_BEFORE.search(text[max(0, match.start() - 16) : match.start()])
+    after = _WORD_AFTER.match(text[match.end() : match.end() + 16])
+    return beside(word, before.group(1) if before else "", after.group(1) if after else "")
+
+
 def _respelt(match: re.Match[str]) -> str | None:
     """A word under its plain spelling, ``None`` where it already has it."""
     token = match.group()
-    if token.isalpha():
-        return spellings.SLANG.get(token)
     plain = spellings.SLANG.get(token)
-    if plain is not None:
+    if plain is not None or token.isalpha():
         return plain
-    core = token.rstrip("!|+#*$@_")
+    body = token.lstrip("#")
+    core = body.rstrip("!|+#*$@_")
+    head, tail = token[: len(token) - len(body)], body[len(core) :]
     if core.isalpha():
         plain = spellings.SLANG.get(core)
-        return None if plain is None else plain + token[len(core) :]
-    if len(token) > spellings.LONGEST + 4 or not any(map(str.isalpha, token)):
-        return None
-    for body, tail in ((token, ""), (core, token[len(core) :])):
-        word = spellings.unmask(body)
-        if word is not None:
-            return spellings.SLANG.get(word, word) + tail
+        return None if plain is None else head + plain + tail
+    if len(token) <= spellings.LONGEST + 4 and any(map(str.isalpha, token)):
+        for masked, rest in ((body, ""), (core, tail)):
+            word = spellings.unmask(masked)
+            if word is not None:
+                return head + spellings.SLANG.get(word, word) + rest
+    if "_" in core and "@" not in token:
+        # words that an underscore joins, as in a hashtag
+        parts = core.split("_")
+        if all(len(part) > 1 and part.isalpha() for part in parts):
+            return head + " ".join(spellings.SLANG.get(part, part) for part in parts) + tail
     return None

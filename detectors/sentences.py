@@ -13,14 +13,18 @@ SHORTEST: Final = 12
 LONGEST: Final = 400
 """A sentence without a terminator is cut here, at white space where there is any."""
 
-_END: Final = re.compile(r"[.!?…]{1,8}[\"'”’)\]*_]{0,3}(?=\s|\Z)|[。！？｡؟۔।]{1,8}[」』”’)]{0,2}|\n")
+_END: Final = re.compile(
+    r"[.!?…]{1,8}[\"'”’)\]*_]{0,3}(?=\s|\Z|[\u3040-\u30ff\u3400-\u9fff])"  # full-width signs come folded to these
+    r"|[。！？｡؟۔।]{1,8}[」』”’)]{0,2}|\n"
+)
 
 
 def boundaries(text: str) -> list[int]:
     """The offsets after which ``text`` may be cut, ascending, each in ``(0, len(text)]``.
 
     A terminator at the very end counts, so a stream's buffer can be released as soon as its sentence is closed; what
-    follows the last offset is a sentence that is still open. White space after a terminator belongs to the next sentence.
+    follows the last offset is a sentence that is still open. Every other cut stays, whatever text follows, and the cuts
+    after one are those of the text that begins there. White space after a terminator belongs to the next sentence.
     No sentence is longer than :data:`LONGEST`. Linear in the length of ``text``.
     """
     cuts: list[int] = []
