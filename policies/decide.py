@@ -24,8 +24,9 @@ from policies.decision import (
     Posture,
     RuleResult,
 )
-from policies.model import Effects, Policy, Rule
+from policies.model import Effects, Rule
 from policies.plan import Plan, Prepared, Row
+from policies.policy import Policy
 
 __all__ = ["RESOURCE_LINE", "decide"]
 

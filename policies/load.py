@@ -15,7 +15,7 @@ from policies.assemble import Assembly, Document, assemble, read_document
 from policies.compilation import compile_plan
 from policies.errors import Fault, PolicyInvalid
 from policies.expression.names import nearest
-from policies.model import Policy
+from policies.policy import Policy
 from policies.source import LARGEST, Source, Value, read
 
 __all__ = ["Examined", "examine", "load_policy", "pack_names"]

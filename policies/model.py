@@ -1,4 +1,4 @@
-"""A policy as data. Everything is immutable; :mod:`policies.load` makes it, :mod:`policies.decide` runs it."""
+"""What a policy is made of, as data. Everything is immutable."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
-from typing import Any
 
 from policies.decision import Action, Moment
 from policies.expression.nodes import Node
-from policies.plan import Plan
 
-__all__ = ["BandSpec", "Effects", "Exemption", "Expectation", "Policy", "PolicyTest", "Rule", "TestTurn", "Where"]
+__all__ = ["BandSpec", "Effects", "Exemption", "Expectation", "PolicyTest", "Rule", "TestTurn", "Where"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,29 +127,3 @@ class PolicyTest:
     person: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     tenant: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     off: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """A policy with all that it extends, ready to decide.
-
-    ``hash``: SHA-256 in hexadecimal over the canonical form, parents included; texts of tests and comments count not.
-    ``reads``: names of all signals that its rules and bands read. ``source``: the canonical form.
-    """
-
-    name: str
-    hash: str
-    vocabulary: int
-    parents: tuple[str, ...]
-    bands: tuple[BandSpec, ...]
-    rules: tuple[Rule, ...]
-    exceptions: tuple[Exemption, ...]
-    tests: tuple[PolicyTest, ...]
-    reads: frozenset[str]
-    off: frozenset[str]
-    source: Mapping[str, Any] = field(repr=False)
-    plan: Plan = field(repr=False, compare=False)
-
-    def rule(self, identity: str) -> Rule | None:
-        """The rule of that id."""
-        return next((rule for rule in self.rules if rule.id == identity), None)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from detectors.signals import LADDER_RUNGS, Side, Tier, position
 from policies.bands import band_of, step
@@ -18,9 +18,7 @@ from policies.decision import Band, Facts, Moment
 from policies.expression.evaluate import Condition
 from policies.expression.names import scored, window
 from policies.expression.nodes import Call, Name
-
-if TYPE_CHECKING:
-    from policies.model import Rule
+from policies.model import Rule
 
 __all__ = ["CONTEXT", "Plan", "Prepared", "PreparedBand", "Row", "answered", "reader"]
 

@@ -25,7 +25,8 @@ from policies.decision import (
     SessionView,
     Tenant,
 )
-from policies.model import Expectation, Policy, PolicyTest, TestTurn
+from policies.model import Expectation, PolicyTest, TestTurn
+from policies.policy import Policy
 
 __all__ = [
     "NoTexts",

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from detectors.signals import Scores
-from guard.turns.contract import Delivered, Identity, Status
+from guard.records.terms import Delivered, Identity, Status
 from policies.decision import Action, RuleResult
 
 __all__ = [

@@ -13,7 +13,7 @@ import orjson
 
 from detectors.signals import BY_ID, SIGNALS, Scores, Side, Tier, vocabulary
 from guard.records.contract import CaseIntent, Referral, TurnEntry, TurnText
-from guard.turns.contract import Delivered, Identity, Status
+from guard.records.terms import Delivered, Identity, Status
 from policies.decision import Action, Outcome, RuleResult
 
 __all__ = ["Snapshot", "Stamper", "decode", "encode"]

@@ -28,10 +28,10 @@ from guard.records.pool import Database, is_outage
 from guard.records.queries import query
 from guard.records.snapshot import Snapshot, Stamper, decode, encode
 from guard.records.tenants import TenantKeys
+from guard.records.terms import Identity
 from guard.records.view import turn_view
 from guard.records.writer import MergeState, StoredSession, Writer
 from guard.settings import Settings
-from guard.turns.contract import Identity
 
 __all__ = ["PostgresRecords", "higher_state"]
 

@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from guard.errors import RecordsUnavailable
 from guard.records.pool import Database
 from guard.records.queries import query
-from guard.turns.contract import Identity
+from guard.records.terms import Identity
 
 __all__ = ["KEY_PREFIX", "TenantKeys", "digest_of"]
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from guard.records.terms import Delivered, Identity, Status
 from policies.decision import Action, Person, Posture
 
 __all__ = [
@@ -29,35 +30,6 @@ __all__ = [
     "Verdict",
     "VerdictKind",
 ]
-
-
-class Status(StrEnum):
-    """How fully the turn was read."""
-
-    FULL = "full"
-    DEGRADED = "degraded"
-    BYPASSED = "bypassed"
-
-
-class Delivered(StrEnum):
-    """What part of the reply reached the client."""
-
-    WHOLE = "whole"
-    PART = "part"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """The tenant that a key belongs to. ``synthetic``: test traffic, counted nowhere."""
-
-    tenant_id: UUID
-    name: str
-    tag: str = ""
-    people: str = "none"
-    store_text: bool = False
-    off: frozenset[str] = frozenset()
-    synthetic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from policies.context import LADDER, lower
 from policies.decide import decide
 from policies.decision import Action, Band, Facts, Moment, Outcome, Person, Posture, SessionView
 from policies.load import examine, load_policy
-from policies.model import Policy
+from policies.policy import Policy
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 POLICY = load_policy("companion-app")

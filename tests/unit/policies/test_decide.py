@@ -11,7 +11,7 @@ from detectors.signals import Scores, Side, Tier, vocabulary
 from policies.decide import RESOURCE_LINE, decide
 from policies.decision import Action, Band, Decision, Facts, Moment, Outcome, Posture, SessionView, Tenant
 from policies.load import examine, load_policy
-from policies.model import Policy
+from policies.policy import Policy
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 PACK = load_policy("companion-app")

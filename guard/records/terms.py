@@ -1,0 +1,38 @@
+"""What every record is about: whose it is, how fully a turn was read, what of the reply arrived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+__all__ = ["Delivered", "Identity", "Status"]
+
+
+class Status(StrEnum):
+    """How fully the turn was read."""
+
+    FULL = "full"
+    DEGRADED = "degraded"
+    BYPASSED = "bypassed"
+
+
+class Delivered(StrEnum):
+    """What part of the reply reached the client."""
+
+    WHOLE = "whole"
+    PART = "part"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The tenant that a key belongs to. ``synthetic``: test traffic, counted nowhere."""
+
+    tenant_id: UUID
+    name: str
+    tag: str = ""
+    people: str = "none"
+    store_text: bool = False
+    off: frozenset[str] = frozenset()
+    synthetic: bool = False
