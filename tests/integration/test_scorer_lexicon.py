@@ -7,17 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from detectors.contract import Item, Speaker, Utterance
+from detectors.lexicon import LexiconScorer
 from detectors.scorer.client import ScorerClient
 from detectors.scorer.fallback import FallbackScorer
 from detectors.scorer.process import stack_for
 from detectors.signals import Scores, Side, Tier
-
-pytest.importorskip("detectors.lexicon.scorer", reason="the lexicon tier is not there yet")
-
-from detectors.lexicon import LexiconScorer
 
 ROOT = Path(__file__).resolve().parents[2]
 

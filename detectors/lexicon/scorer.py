@@ -1,0 +1,62 @@
+"""The lexicon tier: scores of one text, of either side, in the calling thread."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+from typing import Final
+
+from detectors.contract import Item
+from detectors.language import identify
+from detectors.lexicon.user import Reading, UserReader
+from detectors.normalise import Normalised, normalise
+from detectors.signals import Scores, Side, Tier
+
+__all__ = ["LexiconScorer"]
+
+_VERSION: Final = "1.0"
+_SUFFIXES: Final = (".txt", ".py")
+_BESIDE: Final = ("normalise.py", "spellings.py", "sentences.py", "language.py")
+
+
+class LexiconScorer:
+    """The lowest tier. Deterministic, without state after construction, safe in any number of threads.
+
+    ``model`` names the version with a digest of rules and code, so that it changes with anything that could change a score.
+    """
+
+    def __init__(self) -> None:
+        self._user = UserReader()
+        self.model = f"lexicon@{_VERSION}-{_digest()}"
+
+    def score_one(self, item: Item) -> Scores:
+        """The scores of one text. Never raises for what it contains; linear in its length."""
+        if item.side is not Side.USER:
+            return Scores.of(item.side, self.model, {}, language=item.language)
+        normalised = normalise(item.text)
+        language = item.language or identify(item.text)
+        reading = self._user.read(normalised.text, item)
+        return self._scores(item, reading, normalised, language)
+
+    def _scores(self, item: Item, reading: Reading, normalised: Normalised, language: str | None) -> Scores:
+        spans = {
+            name: normalised.span(*span)
+            for name, span in reading.spans.items()
+            if reading.values.get(name, 0.0) >= 0.2 and span[0] < span[1]
+        }
+        return Scores.of(
+            item.side, self.model, reading.values, tier=Tier.LEXICON, spans=spans, tags=reading.tags, language=language
+        )
+
+
+def _digest() -> str:
+    """Eight hexadecimal digits over every rule and every line that reads them."""
+    digest = hashlib.blake2b(digest_size=4)
+    detectors = resources.files("detectors")
+    package = detectors.joinpath("lexicon")
+    files = [entry for folder in (package, package.joinpath("words")) for entry in folder.iterdir()]
+    files += [detectors.joinpath(name) for name in _BESIDE]
+    for entry in sorted(files, key=lambda entry: entry.name):
+        if entry.is_file() and entry.name.endswith(_SUFFIXES):
+            digest.update(entry.name.encode() + b"\0" + entry.read_bytes() + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,213 @@
+"""The user's side of the lexicon: everything that words alone can tell of a person's message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from detectors.contract import Item, Speaker
+from detectors.lexicon.levels import LADDER, derive
+from detectors.lexicon.passage import Passage
+from detectors.lexicon.rules import Rules
+from detectors.lexicon.weight import Weighed, weigh
+from detectors.normalise import normalise
+from detectors.signals import INTIMA
+
+__all__ = ["FILES", "Reading", "UserReader"]
+
+FILES: Final = (
+    "macros", "idioms", "context", "suicide", "selfharm", "conditions", "concern", "violence", "abuse", "warning", "affect",
+    "attachment",
+)  # fmt: skip
+"""The rule files of this side, in the order in which they are read."""
+
+BASE: Final = 0.02
+"""What a signal is worth where no rule matched: noticed nothing, which is not missing."""
+
+_DERIVED: Final = (
+    *LADDER,
+    "risk.suicide_high",
+    "risk.suicide_level",
+    "risk.means_information",
+    "context.past",
+    "context.figurative",
+)
+_TOLD: Final = 0.3  # from here on a behaviour has a recency
+_HIGHEST: Final = 0.97
+_CONTEXT_CHARACTERS: Final = 1200
+_CONTEXT_TURNS: Final = 2
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read: values by signal, spans in the normalised text, tags."""
+
+    values: dict[str, float]
+    spans: dict[str, tuple[int, int]] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    def lift(self, name: str, value: float, span: tuple[int, int] | None = None) -> bool:
+        """Raises a signal; a span goes with the value that it belongs to. False where it was as high already."""
+        if value <= self.values.get(name, 0.0):
+            return False
+        self.values[name] = value
+        if span is not None:
+            self.spans[name] = span
+        return True
+
+
+class UserReader:
+    """Reads a person's messages. Without state after construction: safe in any number of threads."""
+
+    def __init__(self) -> None:
+        self.rules = Rules(FILES)
+        answered = {rule.signal for rule in self.rules.rules if "." in rule.signal or rule.signal == "distress"}
+        answered.update(_DERIVED)
+        answered.update(f"attachment.{group}" for group in INTIMA)
+        self._base = dict.fromkeys(sorted(answered), BASE)
+
+    def read(self, text: str, item: Item) -> Reading:
+        """What ``text``, the normal form of ``item.text``, says. Linear in its length."""
+        passage = Passage(text, self.rules)
+        reading = Reading(dict(self._base))
+        if not passage.sentences:
+            return _finished(reading)
+        weighed = [weigh(hit, sentence, passage) for sentence in passage.sentences for hit in sentence.hits]
+        _gather(reading, weighed)
+        self._with_context(reading, passage, item)
+        _joined(reading, weighed)
+        return _finished(reading)
+
+    def _with_context(self, reading: Reading, passage: Passage, item: Item) -> None:
+        """What only the messages before can tell: a bare "tonight", a question about heights."""
+        means = [(s.start + h.start, s.start + h.end, h.rule.grade) for s in passage.sentences for h in s.frame("means")]
+        goes_on = next((s for s in passage.sentences if passage.brief and s.framed("continuation")), None)
+        if not means and goes_on is None:
+            return
+        before = self._before(item)
+        for start, end, grade in means:
+            clear = grade >= 0.7
+            reading.lift("risk.means_information", (0.85 if before >= 0.35 else 0.5) if clear else 0.3, (start, end))
+        if goes_on is not None and before >= 0.7:
+            reading.lift("risk.suicide_imminent", 0.7, (goes_on.start, goes_on.start + len(goes_on.text)))
+
+    def _before(self, item: Item) -> float:
+        """How much of suicide, self-harm or despair the person's last messages held."""
+        said = [u.text[-_CONTEXT_CHARACTERS:] for u in item.context if u.speaker is Speaker.USER][-_CONTEXT_TURNS:]
+        found = 0.0
+        for text in said:
+            passage = Passage(normalise(text).text, self.rules)
+            for sentence in passage.sentences:
+                for hit in sentence.hits:
+                    name = hit.rule.signal
+                    if name.startswith(
+                        ("risk.suicide", "risk.self_harm", "warning.hopeless", "warning.burden", "warning.trapped")
+                    ):
+                        found = max(found, weigh(hit, sentence, passage).value)
+                    elif name == "distress":
+                        found = max(found, weigh(hit, sentence, passage).value * 0.7)
+        return found
+
+
+def _gather(reading: Reading, weighed: Sequence[Weighed]) -> None:
+    """Each match under its own name, the highest of a name winning."""
+    needs: list[tuple[Weighed, str]] = []
+    for one in weighed:
+        rule = one.hit.rule
+        start = one.sentence.start
+        span = (start + one.hit.start, start + one.hit.end)
+        if one.figurative:
+            reading.lift("context.figurative", one.figurative, span)
+        if one.past:
+            reading.lift("context.past", 0.9, span)
+        if one.other:
+            reading.lift("concern.suicide" if rule.signal.startswith("risk.suicide") else "concern.harm", one.other, span)
+        if "from" in rule.options and one.value >= 0.2:
+            needs.append((one, rule.options["from"]))
+            continue
+        _enter(reading, one, span)
+    for one, needed in needs:
+        if any(value >= 0.3 for name, value in reading.values.items() if name.startswith(_NEEDED.get(needed, needed))):
+            _enter(reading, one, (one.sentence.start + one.hit.start, one.sentence.start + one.hit.end))
+
+
+_NEEDED: Final[Mapping[str, str]] = {"abuse": "abuse.", "eating": "risk.eating"}
+
+
+def _enter(reading: Reading, one: Weighed, span: tuple[int, int]) -> None:
+    rule = one.hit.rule
+    level = int(rule.options.get("level", "1"))
+    if rule.signal == "risk.suicide":
+        for name in LADDER[:level]:
+            reading.lift(name, one.value, span)
+        return
+    if rule.signal == "risk.suicide_behaviour":
+        tag = _when(one)
+        reading.lift(rule.signal, one.value, span)
+        if one.value >= _TOLD:
+            reading.tags[rule.signal] = min(reading.tags.get(rule.signal, tag), tag, key=_RECENCY.index)
+        return
+    reading.lift(rule.signal, one.value, span)
+    if "minor" in rule.options and one.value >= 0.5 and not one.past:
+        reading.lift("context.minor", 0.4, span)
+
+
+_RECENCY: Final = ("now", "24h", "month", "3months", "unknown", "earlier")
+
+
+def _when(one: Weighed) -> str:
+    """The recency of a behaviour, from the words of its sentence."""
+    if one.past:
+        return "earlier"
+    words = one.sentence.words(one.hit)
+    under_way = "just" in words.split() and "tried" not in words
+    if under_way or one.sentence.framed("now") or words.startswith(("i'm ", "i am ")):
+        return "now"
+    found = [hit.rule.options["when"] for hit in one.sentence.frame("recent")]
+    return min(found, key=_RECENCY.index) if found else "unknown"
+
+
+def _joined(reading: Reading, weighed: Sequence[Weighed]) -> None:
+    """Weak signs that together say more than each alone."""
+    values = reading.values
+    hints = {
+        one.hit.rule.source: one
+        for one in weighed
+        if one.hit.rule.signal == "risk.suicide" and 0.34 <= one.value <= 0.5 and not one.figurative and not one.past
+    }
+    warnings = [
+        name for name in ("warning.hopeless", "warning.burden", "warning.trapped", "warning.farewell") if values[name] >= 0.6
+    ]
+    count = len(hints) + len(warnings)
+    if count >= 2 and (hints or "warning.burden" in warnings):
+        reading.lift("risk.suicide", 0.5 if count == 2 else 0.62)
+    elif warnings:
+        reading.lift("risk.suicide", 0.2)
+    if values["warning.farewell"] >= 0.7 and values["risk.suicide_ge2"] >= 0.5:
+        reading.lift("risk.suicide_imminent", 0.6, reading.spans.get("warning.farewell"))
+    felt = sorted((one.value for one in weighed if one.hit.rule.signal == "distress"), reverse=True)
+    if felt:
+        reading.lift("distress", min(0.95, felt[0] + 0.06 * sum(value >= 0.35 for value in felt[1:6])), None)
+    for name, least in _WEIGHS_ON.items():
+        if values.get(name, 0.0) >= 0.5:
+            reading.lift("distress", least, reading.spans.get(name))
+    for group, behaviours in INTIMA.items():
+        best = max(behaviours, key=lambda behaviour: values[f"intima.{behaviour}"])
+        reading.lift(f"attachment.{group}", values[f"intima.{best}"], reading.spans.get(f"intima.{best}"))
+
+
+_WEIGHS_ON: Final[Mapping[str, float]] = {
+    "risk.suicide": 0.8, "risk.self_harm": 0.75, "warning.hopeless": 0.7, "warning.burden": 0.7, "warning.trapped": 0.65,
+    "risk.suicide_imminent": 0.9, "risk.emergency_now": 0.8, "abuse.partner": 0.6, "abuse.sexual": 0.65, "abuse.child": 0.6,
+    "warning.alone": 0.5, "risk.psychosis": 0.5, "risk.eating": 0.5,
+}  # fmt: skip
+"""How much distress a sign brings along at least."""
+
+
+def _finished(reading: Reading) -> Reading:
+    derive(reading.values, reading.spans, reading.tags)
+    for name, value in reading.values.items():
+        if value > _HIGHEST and name != "risk.suicide_level":
+            reading.values[name] = _HIGHEST
+    return reading

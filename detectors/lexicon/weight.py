@@ -1,0 +1,182 @@
+"""What one match is worth where it stands: denied, said by or of somebody else, a figure of speech, a story, long ago."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from detectors.lexicon.passage import Passage, Sentence
+from detectors.lexicon.rules import Hit
+from detectors.lexicon.scope import Subject, is_denied, is_reported, subject_of
+
+__all__ = ["Weighed", "weigh"]
+
+DENIED: Final = 0.1
+ELSEWHERE: Final = 0.12  # said, but of nobody who writes
+FAINT: Final = 0.3  # under every threshold that acts
+
+_SELF: Final = (
+    "risk.suicide", "risk.suicide_behaviour", "risk.suicide_imminent", "risk.self_harm", "risk.eating", "risk.psychosis",
+    "risk.command_voices", "risk.mania", "risk.substance", "risk.overdose_or_withdrawal", "risk.emergency_now",
+)  # fmt: skip
+_OF_SUICIDE: Final = ("risk.suicide", "risk.suicide_behaviour", "risk.suicide_imminent")
+_OF_VIOLENCE: Final = ("risk.violence", "violence.target", "violence.intent", "violence.mass")
+_PAST_VERB: Final = re.compile(
+    r"\b(?:was|were|had|did|tried|attempted|wanted|took|swallowed|overdosed|felt|thought|considered|planned|used to|cut|"
+    r"hurt|hit|wrote|stood|nearly|almost|struggled|survived|hung|hanged|shot|went|got|ended up|landed|put|suffered|planning|"
+    r"contemplated|attempt|attempts|started|relapsed|drank|heard|starved|purged|made|raped|molested|abused|beat|kicked|"
+    r"punched|slapped|choked|threatened|touched|forced|burned|burnt|self harmed|didn't|wasn't|couldn't)\b"
+)
+_ONGOING: Final = re.compile(
+    r"\b(?:since|still|again|ever since|these days|lately|every day|every night|now|for years|keep|keeps)\b"
+)
+_MADE: Final = re.compile(r"\b(?:makes|make|making|made|have|has|got|had) me\W+(?:\w+\W+){0,3}\Z")
+_IF_EVER: Final = re.compile(
+    r"\bif (?:i|you|we|someone|somebody|anyone|he|she|they)\W+(?:\w+\W+)?ever\W+(?:\w+\W+){0,3}\Z|\bin case i\W+\Z"
+)
+_NUMBER: Final = re.compile(r"(?:\d|hundred|thousand|few|many|several|ten|five)\s*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A match with its worth.
+
+    ``other`` is the worth for ``concern.*``, where it is about somebody else; ``past``, ``figurative`` and ``denied`` are
+    what the words around it make of it.
+    """
+
+    hit: Hit
+    sentence: Sentence
+    value: float
+    other: float = 0.0
+    past: bool = False
+    figurative: float = 0.0
+    denied: bool = False
+
+
+def weigh(hit: Hit, sentence: Sentence, passage: Passage) -> Weighed:
+    """What ``hit`` is worth."""
+    signal, grade = hit.rule.signal, hit.rule.grade
+    mask = _masked(hit, sentence)
+    if mask is not None:
+        return Weighed(hit, sentence, FAINT if mask < 0.9 else 0.08, figurative=0.9 if mask >= 0.9 else 0.7)
+    before = sentence.before(hit)
+    words = sentence.words(hit)
+    if words.startswith("kill myself") and _NUMBER.search(before[-12:]):
+        return Weighed(hit, sentence, 0.02)  # kilometres
+    if any(_overlap(hit, frame) for frame in sentence.frame("denial")) or is_denied(before, words):
+        return Weighed(hit, sentence, DENIED, denied=True)
+    if signal.startswith(("context.", "intima.", "attachment.")):
+        return Weighed(hit, sentence, grade)
+    if signal == "distress":
+        return _felt(hit, sentence, passage, before, words)
+    if signal in _SELF:
+        whose = _whose(hit, sentence, passage, before, words)
+        if whose is not None:
+            return whose
+    if _IF_EVER.search(before):
+        return Weighed(hit, sentence, min(grade, FAINT))
+    figure = _figure(hit, sentence, passage, before, words)
+    if figure is not None:
+        return figure
+    if signal.startswith(("risk.", "abuse.", "violence.")) and is_past(words, sentence, passage):
+        lasting = signal == "risk.suicide_behaviour" or signal.startswith("abuse.")
+        return Weighed(hit, sentence, grade if lasting else min(grade, FAINT), past=True)
+    return Weighed(hit, sentence, grade)
+
+
+def _felt(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: str) -> Weighed:
+    grade = hit.rule.grade
+    if subject_of(before, words, "") in (Subject.THIRD, Subject.SECOND):
+        return Weighed(hit, sentence, grade * 0.5)
+    if (passage.laughing and not passage.serious) or passage.watched:
+        return Weighed(hit, sentence, grade * 0.6)
+    if is_past(words, sentence, passage):
+        return Weighed(hit, sentence, grade * 0.6, past=True)
+    return Weighed(hit, sentence, grade)
+
+
+def _whose(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: str) -> Weighed | None:
+    """Where it is somebody else's, or nobody's; ``None`` where it is the speaker's."""
+    signal, grade = hit.rule.signal, hit.rule.grade
+    speaker = is_reported(sentence.text[: hit.start])
+    if speaker == Subject.THIRD:
+        if passage.made_up or passage.watched:
+            return Weighed(hit, sentence, ELSEWHERE, figurative=0.9)
+        quoted = sentence.text[: hit.start].rstrip(" ")[-1:] in ("'", '"')
+        if quoted or "should" not in words:
+            return Weighed(hit, sentence, ELSEWHERE, other=grade)
+        return Weighed(hit, sentence, FAINT)
+    if signal not in _OF_SUICIDE and signal != "risk.self_harm":
+        return None
+    subject = subject_of(before, words, sentence.text[hit.end :])
+    if subject == Subject.THIRD:
+        return Weighed(
+            hit, sentence, ELSEWHERE, other=0.0 if passage.topical or passage.made_up or passage.watched else grade
+        )
+    if subject == Subject.SECOND:
+        return Weighed(hit, sentence, ELSEWHERE)
+    if subject == Subject.NOBODY and (passage.topical or passage.made_up or passage.watched):
+        return Weighed(hit, sentence, ELSEWHERE, figurative=0.9)
+    if subject == Subject.NOBODY and not passage.brief and " i " not in f" {passage.text} " and "i'" not in passage.text:
+        return Weighed(hit, sentence, min(grade, FAINT))
+    return None
+
+
+def _figure(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: str) -> Weighed | None:
+    """Where it is a story or a figure of speech; ``None`` where it is meant."""
+    signal, grade = hit.rule.signal, hit.rule.grade
+    level = int(hit.rule.options.get("level", "0"))
+    if passage.serious or signal == "risk.method_seeking":
+        return None
+    if passage.made_up and signal.startswith(("risk.", "violence.", "concern.", "abuse.", "warning.")):
+        quoted = _quoted(sentence.text, hit)
+        if signal not in _OF_SUICIDE or quoted or sentence.framed("fiction") or level <= 2:
+            return Weighed(hit, sentence, FAINT if level >= 3 and not quoted else ELSEWHERE, figurative=0.9)
+    if passage.watched and (signal in _OF_VIOLENCE or signal.startswith(("concern.", "abuse."))):
+        return Weighed(hit, sentence, ELSEWHERE, figurative=0.9)
+    light = passage.laughing or passage.trivial
+    if signal in _OF_VIOLENCE and light:
+        return Weighed(hit, sentence, min(grade, FAINT), figurative=0.8)
+    if signal in _OF_SUICIDE:
+        made = _MADE.search(before) is not None or re.match(r"(?:makes|make|making|made) me\b", words) is not None
+        if passage.laughing and passage.trivial:
+            return Weighed(hit, sentence, 0.2, figurative=0.9)
+        if made and (light or passage.watched):
+            return Weighed(hit, sentence, 0.2, figurative=0.8)
+        if passage.laughing:
+            return Weighed(hit, sentence, min(grade, 0.45 if level <= 1 else 0.6), figurative=0.6)
+        if made and level <= 2:
+            return Weighed(hit, sentence, min(grade, 0.4 if level <= 1 else 0.5), figurative=0.5)
+    return None
+
+
+def _masked(hit: Hit, sentence: Sentence) -> float | None:
+    """How sure it is that the match is part of a figure of speech, ``None`` where it is of none."""
+    found = [
+        mask.rule.grade
+        for mask in sentence.frame("idiom")
+        if _overlap(hit, mask) and hit.rule.signal.startswith(tuple(mask.rule.options.get("masks", "").split(",")))
+    ]
+    return max(found) if found else None
+
+
+def _overlap(a: Hit, b: Hit) -> bool:
+    return a.start < b.end and b.start < a.end
+
+
+def _quoted(text: str, hit: Hit) -> bool:
+    """Whether the match stands inside quotation marks, or after a colon."""
+    head = text[: hit.start]
+    return head.count('"') % 2 == 1 or bool(re.search(r":\W{0,4}\Z|(?:\A|\W)'\Z", head))
+
+
+def is_past(words: str, sentence: Sentence, passage: Passage) -> bool:
+    """Whether a match tells of something that is over: a verb of the past and a time long ago."""
+    if not _PAST_VERB.search(words) and "used to" not in sentence.text:
+        return False
+    marked = any(True for _ in sentence.frame("past"))
+    if not marked and not sentence.framed("recent") and not sentence.framed("now"):
+        marked = sentence.number > 0 and passage.sentences[sentence.number - 1].framed("past")
+    return marked and not sentence.framed("recent") and not _ONGOING.search(words)
