@@ -85,7 +85,7 @@ class Alerts:
         if change is None:
             return
         if not change.count:
-            _logger.warning("alert %s", kind)
+            _logger.warning("an operational alert is raised", extra={"kind": kind})
         change.count += 1
         change.cleared_after = False
         self._meters.alert(kind, True)

@@ -75,7 +75,7 @@ class ClaimDesk:
             session_id = self._memory.session_id(tenant_id, claim.session_key) or new_id()
             self._memory.learn_session_id(tenant_id, claim.session_key, session_id)
             session = SessionRow(session_id, 0, None)
-        return Claimed(turn.turn_id, turn.at, turn.attempt, session, recorded=False)
+        return Claimed(turn.turn_id, turn.at, turn.attempt, claim.key, session, recorded=False)
 
     async def close(self) -> None:
         """Waits for the round trip under way."""
@@ -147,10 +147,11 @@ class ClaimDesk:
             row = rows[number]
             for nth, place in enumerate(places):
                 attempt = row["attempts"] - len(places) + 1 + nth
-                answers[place] = self._answered(claims[place], row, attempt)
+                answers[place] = self._answered(asks[place], row, attempt)
         return [answers[place] for place in range(len(claims))]
 
-    def _answered(self, claim: Claim, row: dict[str, Any], attempt: int) -> Claimed:
+    def _answered(self, ask: _Ask, row: dict[str, Any], attempt: int) -> Claimed:
+        claim = ask.claim
         tenant_id, session = claim.identity.tenant_id, None
         self._memory.learn_turn(tenant_id, claim.key, SeenTurn(row["turn_id"], row["turn_at"], attempt))
         if row["session_id"] is not None:
@@ -159,7 +160,7 @@ class ClaimDesk:
                 self._memory.learn_session_id(tenant_id, claim.session_key, session.id)
             if session.version != claim.known_version:
                 self._memory.learn_session(tenant_id, session.id, session.version, session.state, read=True)
-        return Claimed(row["turn_id"], row["turn_at"], attempt, session)
+        return Claimed(row["turn_id"], row["turn_at"], attempt, ask.key, session)
 
     async def _join(self, connection: AsyncConnection[Any], claims: Sequence[Claim]) -> list[_Ask]:
         """Finds out for sessionless requests of known people which turn they repeat or which session they go on with."""

@@ -71,7 +71,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The answer. ``at`` is when the turn was first seen (its partition). ``attempt`` counts from 1.
+    """The answer. ``at`` is when the turn was first seen (its partition). ``attempt`` counts from 1. ``key`` is the turn's
+    own: another than the claim's where a sessionless request turned out to repeat an earlier one.
 
     ``session`` is ``None`` for a sessionless request that joined nothing and opened nothing. ``recorded`` is false where
     PostgreSQL was away: the ids are the proposed ones and nothing of the session is known.
@@ -80,6 +81,7 @@ class Claimed:
     turn_id: UUID
     at: datetime
     attempt: int
+    key: bytes
     session: SessionRow | None
     recorded: bool = True
 

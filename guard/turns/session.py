@@ -233,17 +233,12 @@ def _level_from(scores: Scores, answer: Answer | None) -> str:
     literal = not _hit(scores, "context.figurative")
     behaviour = scores.get("risk.suicide_behaviour")
     recent = behaviour.value is not None and behaviour.value >= _HIT and behaviour.tag != "earlier"
-    if answer is not None:
-        if answer.rung == 0 and answer.word == "deny":
-            return "crisis"
-        if answer.word == "affirm" and answer.rung >= 4:
-            return "crisis"
-        if answer.word == "affirm" and answer.rung >= 1:
-            return "elevated"
-    if any(_hit(scores, name) for name in _CRISIS) or (
-        recent and behaviour.tag in ("now", "24h", "month", "3months", "unknown")
-    ):
+    affirmed = answer.rung if answer is not None and answer.word == "affirm" else 0
+    unsafe = answer is not None and answer.rung == 0 and answer.word == "deny"
+    if unsafe or affirmed >= 4 or any(_hit(scores, name) for name in _CRISIS) or recent:
         return "crisis"
+    if affirmed:
+        return "elevated"
     if _hit(scores, "risk.suicide_ge3"):
         return "elevated"
     if literal and any(_hit(scores, name) for name in _ELEVATED):

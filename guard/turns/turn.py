@@ -159,7 +159,7 @@ class Turn:
         key = self._state_key()
         self._state = self._stored_state(key, claimed)
         self._reading = read_turn(
-            self._thread, self._state, key=self._claim.key.hex(), now=self._now, keeps_state=key is not None
+            self._thread, self._state, key=claimed.key.hex(), now=self._now, keeps_state=key is not None
         )
         started = loop.time()
         self._scores = tuple(await self._score(self._reading.items))
@@ -257,7 +257,7 @@ class Turn:
             identity=request.identity,
             person=request.who,
             default_country=self._room.settings.country,
-            seed=self._claim.key,
+            seed=self._claimed.result().key,
             words=self._words,
             case_open=self._case_open,
             identity_spoken=any(_IDENTITY in text for text in history),
@@ -386,7 +386,7 @@ class Turn:
         severities = [escalation.severity for escalation in tally.escalations]
         case = None
         if severities:
-            about = self._claim.session_key or (session.id.bytes if session is not None else self._claim.key)
+            about = self._claim.session_key or (session.id.bytes if session is not None else claimed.key)
             worst = max(tally.escalations, key=lambda escalation: escalation.severity)
             case = CaseIntent(
                 self._room.hashed(request.identity.tenant_id, "case", about),
@@ -400,7 +400,7 @@ class Turn:
             turn_id=claimed.turn_id,
             at=claimed.at,
             attempt=claimed.attempt,
-            key=self._claim.key,
+            key=claimed.key,
             protocol=request.protocol,
             status=self._status(),
             action=tally.action,
