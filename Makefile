@@ -37,14 +37,17 @@ clean: ## removes what was built; the data folder .handrail stays
 	@rm -rf $(venv) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The environment. Where Debian's venv module is missing it is installed if that is allowed, else said at once.
+# What Debian packages lack is installed where that is allowed, else said at once. 1: what is missing, 2: why.
+define install
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	   echo "installing $(1)"; DEBIAN_FRONTEND=noninteractive; export DEBIAN_FRONTEND; \
+	   apt-get update -qq && apt-get install -y -qq $(1) >/dev/null; \
+	else echo "$(2); run: sudo apt-get install $(1)"; exit 1; fi
+endef
+
 $(venv)/.python:
 	@test -n "$(python)" || { echo "Handrail needs Python 3.11 or later; on Debian 12: apt-get install python3 python3-venv"; exit 1; }
-	@$(python) -c 'import ensurepip, venv' 2>/dev/null || { \
-	   need=python3-venv; \
-	   if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	     echo "installing $$need"; apt-get update -qq && apt-get install -y -qq $$need >/dev/null; \
-	   else echo "Python's venv module is missing; run: sudo apt-get install $$need"; exit 1; fi; }
+	@$(python) -c 'import ensurepip, venv' 2>/dev/null || { $(call install,python3-venv,Python's venv module is missing); }
 	@test -x $(bin)/python && $(bin)/python -m pip --version >/dev/null 2>&1 || $(python) -m venv --clear $(venv)
 	@touch $@
 
@@ -54,6 +57,7 @@ $(venv)/.serving: $(venv)/.python pyproject.toml constraints.txt
 	@touch $@
 
 $(venv)/.test: $(venv)/.serving
+	@command -v curl >/dev/null || { $(call install,curl,The tests call curl); }
 	@echo "adding what the tests need to $(venv)"
 	@$(pip) install --constraint constraints.txt --editable ".[test]"
 	@touch $@

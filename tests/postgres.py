@@ -18,6 +18,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from tests.running import descendants
+
 __all__ = ["Cluster", "embedded"]
 
 _START_SECONDS = 30.0
@@ -110,8 +112,7 @@ class Cluster:
         process, self._process = self._process, None
         if process is None:
             return
-        family = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
-        for pid in [process.pid, *map(int, family.stdout.split())]:
+        for pid in [process.pid, *descendants(process.pid)]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()

@@ -26,6 +26,7 @@ from guard.turns.contract import Delivered, Identity
 from guard.turns.session import UserTurn, advance, from_json, merge, to_json
 from tests.integration.records.world import World, now
 from tests.postgres import Cluster
+from tests.running import descendants
 
 
 @pytest.fixture
@@ -301,8 +302,7 @@ async def test_a_hanging_server_holds_nobody_up(world: World, cluster: Cluster) 
     async with world.records() as records:
         claim = world.claim(tenant, "t", session="s")
         claimed = await records.claim(claim)
-        family = subprocess.run(["pgrep", "-P", str(cluster.pid)], capture_output=True, text=True, check=False)
-        pids = [cluster.pid, *map(int, family.stdout.split())]
+        pids = [cluster.pid, *descendants(cluster.pid)]
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:
