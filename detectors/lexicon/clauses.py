@@ -18,7 +18,7 @@ OVERLAP: Final = 160
 _END: Final = re.compile(r"(?<!\.)(?:\.(?!\.)|[!?]+)[\"')\]*]{0,3}(?=\s|\Z)|\n+|[。！？।]")
 _CLAUSE: Final = re.compile(
     r"[,;:()\"]|\s-+\s|\.\.+|"
-    r"\b(?:but|because|so that|although|though|unless|until|while|whereas|anyway|and then|and i|and i'm)\b"
+    r"\b(?:but|because|so that|although|though|unless|until|while|whereas|anyway|and then)\b|\band(?= i\b)"
 )
 
 

@@ -28,11 +28,16 @@ __all__ = ["Element", "Pattern", "PatternError", "parse", "row"]
 _TOKEN: Final = re.compile(r"\s*([(){}|?^$]|~\d{1,2}|[^\s(){}|?^$~]+)")
 _GAP: Final = r"\W{1,5}"
 _WORD: Final = r"[\w']{1,40}"
-_START: Final = r"(?:\A\W{0,6}|[,;:()\"-]\W{1,4}|\.\.\W{0,4})"
+_START: Final = r"(?:\A\W{0,6}|[,;:()\"-]\W{1,4}|\.\.\W{0,4}|\b(?:and|but|or|so|then|because)\W{1,3})"
 _END: Final = r"\W{0,12}\Z"
 _ENDINGS: Final = (("n't", "not"), ("'m", "am"), ("'re", "are"), ("'ve", "have"), ("'ll", "will"))
 _IRREGULAR: Final = {"can't": "can not", "won't": "will not", "shan't": "shall not", "ain't": "is not"}
 _WITH_IS: Final = frozenset(("he's", "she's", "it's", "that's", "there's", "what's", "who's", "how's", "where's"))
+
+_COMMONEST: Final = frozenset(
+    """i i'm a an the and or but so to of in on at for from with my me you your it it's he she they his her this that is are
+    was be been do have had not no all just if when what like get""".split()  # noqa: SIM905
+)
 
 _COMMON: Final = frozenset(
     """i i'm i've i'd i'll i'm a an the and or but so to of in on at by for from with without about into off out up down my
@@ -46,7 +51,7 @@ _COMMON: Final = frozenset(
     thing things way day days year years week ago am after before again always around other over own same see look let
     let's come came give keep well right please help sorry love friend mother father mom dad yeah yes""".split()  # noqa: SIM905
 )
-"""Words that say nothing by themselves: never what a rule is looked up by if another element can be."""
+"""Words that say little by themselves: not what a rule is looked up by if another element can be."""
 
 
 class PatternError(ValueError):
@@ -103,6 +108,11 @@ class Pattern:
     needs: tuple[frozenset[str], ...]
 
     @cached_property
+    def words(self) -> frozenset[str]:
+        """Every word that is written in it, contractions as they are."""
+        return frozenset(_written(self.element))
+
+    @cached_property
     def expression(self) -> str:
         """The regular expression, written out at the first need."""
         first = self.element.parts[0] if self.element.kind == "row" else self.element
@@ -115,12 +125,22 @@ def row(source: str, macros: Mapping[str, Element]) -> Element:
     return _Reader(source, macros).whole()
 
 
-def parse(source: str, macros: Mapping[str, Element]) -> Pattern:
-    """Reads ``source``, with macros as :func:`row` gave them. Raises :class:`PatternError` where it is not a pattern."""
+def parse(source: str, macros: Mapping[str, Element]) -> list[Pattern]:
+    """Reads ``source``, with macros as :func:`row` gave them: one pattern for each of its outermost alternatives.
+
+    Raises :class:`PatternError` where it is not a pattern.
+    """
     element = row(source, macros)
-    if not element.anchors:
-        raise PatternError("a pattern needs at least one word that is not optional")
-    return Pattern(element, element.anchors, tuple(sorted(_needs(element) - {element.anchors}, key=len)))
+    patterns = []
+    for part in element.parts if element.kind == "any" and not element.optional else (element,):
+        if not part.anchors:
+            raise PatternError("a pattern needs at least one word that is not optional")
+        patterns.append(Pattern(part, part.anchors, tuple(sorted(_needs(part) - {part.anchors}, key=len))))
+    return patterns
+
+
+def _written(element: Element) -> set[str]:
+    return {element.text} if element.kind == "word" else set().union(*map(_written, element.parts))
 
 
 def _needs(element: Element) -> set[frozenset[str]]:
@@ -230,5 +250,6 @@ def _row_expression(parts: tuple[Element, ...]) -> str:
     return "".join(out)
 
 
-def _frequency(words: frozenset[str]) -> tuple[int, int]:
-    return sum(word in _COMMON for word in words), len(words)
+def _frequency(words: frozenset[str]) -> float:
+    """How often one of the words stands in ordinary text, roughly."""
+    return sum(50.0 if word in _COMMONEST else 10.0 if word in _COMMON else 1.0 for word in words)

@@ -63,6 +63,15 @@ class Hit:
     end: int
 
 
+def _openings(source: str) -> list[str]:
+    """A line that begins with ``{me}`` (I) or ``{being}`` (I am) also speaks of who leaves it out at a clause's start."""
+    for short, long in (("{me} ", "{i} "), ("{being} ", "{im} ")):
+        if source.startswith(short):
+            rest = source.removeprefix(short)
+            return [long + rest, "^ {adv}? {adv}? " + rest]
+    return [source]
+
+
 def words_of(text: str) -> list[str]:
     """The words of a normalised text; of a word with an apostrophe also what stands before it."""
     words = _TOKEN.findall(text)
@@ -81,13 +90,13 @@ class Rules:
         """
         macros: dict[str, Element] = {}
         self.rules: list[Rule] = []
-        self._index: dict[str, list[int]] = {}
+        self._index: dict[str, list[tuple[int, tuple[frozenset[str], ...]]]] = {}
         folder = resources.files("detectors.lexicon").joinpath("words")
         for name in names:
             self._read(f"words/{name}.txt", folder.joinpath(f"{name}.txt").read_text("utf-8"), macros)
         for at, rule in enumerate(self.rules):
             for word in rule.pattern.anchors:
-                self._index.setdefault(word, []).append(at)
+                self._index.setdefault(word, []).append((at, rule.pattern.needs))
         self._anchors = frozenset(self._index)
 
     def _read(self, where: str, text: str, macros: dict[str, Element]) -> None:
@@ -111,27 +120,26 @@ class Rules:
             if not signal:
                 raise LexiconError(where, number, "a pattern stands before the first [signal]")
             source, grade = _GRADE.fullmatch(line).groups()  # type: ignore[union-attr]  # it matches every line
+            value = float(grade or options.get("grade", CLEAR))
             try:
-                pattern = parse(source, macros)
+                for written in _openings(source):
+                    for pattern in parse(written, macros):
+                        self.rules.append(Rule(signal, value, pattern, options, f"{where}:{number}"))
             except PatternError as error:
                 raise LexiconError(where, number, str(error)) from error
-            value = float(grade or options.get("grade", CLEAR))
-            self.rules.append(Rule(signal, value, pattern, options, f"{where}:{number}"))
 
     def candidates(self, words: Iterable[str]) -> list[Rule]:
         """The rules that could match a sentence with these words, in the order of the files."""
         there = frozenset(words)
-        found = self._anchors & there
-        if not found:
-            return []
         chosen: set[int] = set()
-        for word in found:
-            chosen.update(self._index[word])
-        return [
-            rule
-            for rule in map(self.rules.__getitem__, sorted(chosen))
-            if not any(need.isdisjoint(there) for need in rule.pattern.needs)
-        ]
+        for word in self._anchors & there:
+            for at, needs in self._index[word]:
+                for need in needs:
+                    if need.isdisjoint(there):
+                        break
+                else:
+                    chosen.add(at)
+        return [self.rules[at] for at in sorted(chosen)]
 
     def hits(self, sentence: str, words: Iterable[str]) -> list[Hit]:
         """Every match in one sentence, in the order of the files."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["Subject", "is_denied", "is_reported", "subject_of", "tokens"]
+__all__ = ["NEGATORS", "Subject", "is_about_others", "is_denied", "is_own", "is_reported", "subject_of", "tokens"]
 
 _TOKEN: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
-_NEGATORS: Final = frozenset(
+NEGATORS: Final = frozenset(
     """not never no don't didn't doesn't wouldn't won't wasn't isn't aren't weren't haven't hasn't hadn't ain't without nor
     neither""".split()  # noqa: SIM905
 )
@@ -23,7 +23,7 @@ _CARRIERS: Final = frozenset(
     intent try trying tried consider considering considered even the that i i'm i'll i'd i've idea urge urges desire wish am
     be been being say said saying mean meant because myself at all trying currently anymore no longer one once had in ever
     contemplating contemplate remotely anywhere near close literally legit necessarily exactly talking would will could it's
-    it there is was my these those such active actively real serious or and nor""".split()  # noqa: SIM905
+    it there is was my these those such active actively real serious or and nor id ill""".split()  # noqa: SIM905
 )
 _RAISERS: Final = frozenset("think believe that like mean meant say said saying because".split())  # noqa: SIM905
 _FIRST: Final = frozenset("i i'm i've i'd i'll me my myself mine we we're us our".split())  # noqa: SIM905
@@ -37,6 +37,7 @@ _THIRD: Final = frozenset(
     grandmother grandfather grandma grandpa victim suspect actor singer player streamer celebrity clients' users'
     survivors pupils nurses doctors""".split()  # noqa: SIM905
 )
+_AMONG: Final = frozenset(("in", "among", "amongst", "by", "of", "for", "from", "between", "rates", "is", "are", "and"))
 _SAID: Final = (
     r"(?:says|said|saying|tells|told|texted|texting|writes|wrote|posted|posts|tweeted|screamed|yelled|yells|screams|messaged|"
     r"whispered|whispers|shouts|shouted|sang|sings|goes|admitted|confessed|confided|mentioned|keeps saying|kept saying)"
@@ -64,23 +65,34 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
+def is_own(hit: str) -> bool:
+    """Whether a match begins with its own ``I``."""
+    first = tokens(hit[:24])
+    return bool(first) and first[0] in _FIRST
+
+
+def is_about_others(text: str) -> bool:
+    """Whether the next words say among whom: ``in teenagers``, ``by students``."""
+    words = tokens(text[:60])[:5]
+    return bool(words) and words[0] in _AMONG and not _THIRD.isdisjoint(words)
+
+
 def is_denied(before: str, hit: str) -> bool:
     """Whether the clause's words before a match deny it: ``I'm not``, ``would never``, ``no plans to``, ``I don't think``.
 
     A match that begins with its own ``I`` is denied only by a verb that reaches over it (``I don't think I'll …``). "Can't"
     and "not sure" deny nothing, and neither does ``why don't I``.
     """
-    first = tokens(hit[:24])
-    own = bool(first) and first[0] in _FIRST
+    own = is_own(hit)
     raised = False
     back = tokens(before)[-9:]
     for at in range(len(back) - 1, -1, -1):
         word = back[at]
-        if word in _NEGATORS:
+        if word in NEGATORS:
             earlier = back[at - 1] if at else ""
             if earlier in ("why", "if", "or", "whether", "can't", "not", "couldn't", "never", "oh"):
                 return False
-            if word == "without" and _NEGATORS.intersection(back[:at]):
+            if word == "without" and NEGATORS.intersection(back[:at]):
                 return False
             if word == "no" and back[at + 1 : at + 2] == ["one"]:
                 return False

@@ -8,7 +8,7 @@ from typing import Final
 
 from detectors.lexicon.passage import Passage, Sentence
 from detectors.lexicon.rules import Hit
-from detectors.lexicon.scope import Subject, is_denied, is_reported, subject_of
+from detectors.lexicon.scope import NEGATORS, Subject, is_about_others, is_denied, is_own, is_reported, subject_of, tokens
 
 __all__ = ["Weighed", "weigh"]
 
@@ -35,6 +35,8 @@ _MADE: Final = re.compile(r"\b(?:makes|make|making|made|have|has|got|had) me\W+(
 _IF_EVER: Final = re.compile(
     r"\bif (?:i|you|we|someone|somebody|anyone|he|she|they)\W+(?:\w+\W+)?ever\W+(?:\w+\W+){0,3}\Z|\bin case i\W+\Z"
 )
+_MASKED: Final = "risk,violence,concern,abuse,warning,distress"
+_FAR: Final = 80  # characters between a match and a time that still dates it
 _NUMBER: Final = re.compile(r"(?:\d|hundred|thousand|few|many|several|ten|five)\s*\Z")
 
 
@@ -65,13 +67,15 @@ def weigh(hit: Hit, sentence: Sentence, passage: Passage) -> Weighed:
     words = sentence.words(hit)
     if words.startswith("kill myself") and _NUMBER.search(before[-12:]):
         return Weighed(hit, sentence, 0.02)  # kilometres
-    if any(_overlap(hit, frame) for frame in sentence.frame("denial")) or is_denied(before, words):
+    if any(_masks(frame, hit) for frame in sentence.frame("denial")) or is_denied(before, words):
+        return Weighed(hit, sentence, DENIED, denied=True)
+    if not signal.startswith("abuse.") and _swallowed(hit, words):
         return Weighed(hit, sentence, DENIED, denied=True)
     if signal.startswith(("context.", "intima.", "attachment.")):
         return Weighed(hit, sentence, grade)
     if signal == "distress":
         return _felt(hit, sentence, passage, before, words)
-    if signal in _SELF:
+    if signal in _SELF or signal.startswith("abuse."):
         whose = _whose(hit, sentence, passage, before, words)
         if whose is not None:
             return whose
@@ -80,7 +84,7 @@ def weigh(hit: Hit, sentence: Sentence, passage: Passage) -> Weighed:
     figure = _figure(hit, sentence, passage, before, words)
     if figure is not None:
         return figure
-    if signal.startswith(("risk.", "abuse.", "violence.")) and is_past(words, sentence, passage):
+    if signal.startswith(("risk.", "abuse.", "violence.")) and is_past(hit, sentence, passage):
         lasting = signal == "risk.suicide_behaviour" or signal.startswith("abuse.")
         return Weighed(hit, sentence, grade if lasting else min(grade, FAINT), past=True)
     return Weighed(hit, sentence, grade)
@@ -92,7 +96,7 @@ def _felt(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: st
         return Weighed(hit, sentence, grade * 0.5)
     if (passage.laughing and not passage.serious) or passage.watched:
         return Weighed(hit, sentence, grade * 0.6)
-    if is_past(words, sentence, passage):
+    if is_past(hit, sentence, passage):
         return Weighed(hit, sentence, grade * 0.6, past=True)
     return Weighed(hit, sentence, grade)
 
@@ -108,9 +112,15 @@ def _whose(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: s
         if quoted or "should" not in words:
             return Weighed(hit, sentence, ELSEWHERE, other=grade)
         return Weighed(hit, sentence, FAINT)
+    if signal.startswith("abuse.") and signal != "abuse.danger_now":
+        subject = subject_of(before, words, "")
+        if subject == Subject.FIRST:
+            return None
+        return Weighed(hit, sentence, ELSEWHERE, other=min(grade, 0.7) if subject == Subject.THIRD else 0.0)
     if signal not in _OF_SUICIDE and signal != "risk.self_harm":
         return None
-    subject = subject_of(before, words, sentence.text[hit.end :])
+    after = sentence.text[hit.end :]
+    subject = subject_of(before, words, after)
     if subject == Subject.THIRD:
         return Weighed(
             hit, sentence, ELSEWHERE, other=0.0 if passage.topical or passage.made_up or passage.watched else grade
@@ -119,7 +129,7 @@ def _whose(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: s
         return Weighed(hit, sentence, ELSEWHERE)
     if subject == Subject.NOBODY and (passage.topical or passage.made_up or passage.watched):
         return Weighed(hit, sentence, ELSEWHERE, figurative=0.9)
-    if subject == Subject.NOBODY and not passage.brief and " i " not in f" {passage.text} " and "i'" not in passage.text:
+    if subject == Subject.NOBODY and (after.rstrip().endswith("?") or is_about_others(after)):
         return Weighed(hit, sentence, min(grade, FAINT))
     return None
 
@@ -134,17 +144,23 @@ def _figure(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: 
         quoted = _quoted(sentence.text, hit)
         if signal not in _OF_SUICIDE or quoted or sentence.framed("fiction") or level <= 2:
             return Weighed(hit, sentence, FAINT if level >= 3 and not quoted else ELSEWHERE, figurative=0.9)
-    if passage.watched and (signal in _OF_VIOLENCE or signal.startswith(("concern.", "abuse."))):
+    if passage.watched and (
+        signal in _OF_VIOLENCE
+        or signal.startswith(("concern.", "abuse."))
+        or (sentence.framed("fiction") and _quoted(sentence.text, hit))
+    ):
         return Weighed(hit, sentence, ELSEWHERE, figurative=0.9)
     light = passage.laughing or passage.trivial
+    if signal.startswith("abuse.") and passage.laughing:
+        return Weighed(hit, sentence, min(grade, 0.4), figurative=0.6)
     if signal in _OF_VIOLENCE and light:
         return Weighed(hit, sentence, min(grade, FAINT), figurative=0.8)
     if signal in _OF_SUICIDE:
         made = _MADE.search(before) is not None or re.match(r"(?:makes|make|making|made) me\b", words) is not None
         if passage.laughing and passage.trivial:
-            return Weighed(hit, sentence, 0.2, figurative=0.9)
+            return Weighed(hit, sentence, ELSEWHERE, figurative=0.9)
         if made and (light or passage.watched):
-            return Weighed(hit, sentence, 0.2, figurative=0.8)
+            return Weighed(hit, sentence, ELSEWHERE, figurative=0.8)
         if passage.laughing:
             return Weighed(hit, sentence, min(grade, 0.45 if level <= 1 else 0.6), figurative=0.6)
         if made and level <= 2:
@@ -154,12 +170,13 @@ def _figure(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: 
 
 def _masked(hit: Hit, sentence: Sentence) -> float | None:
     """How sure it is that the match is part of a figure of speech, ``None`` where it is of none."""
-    found = [
-        mask.rule.grade
-        for mask in sentence.frame("idiom")
-        if _overlap(hit, mask) and hit.rule.signal.startswith(tuple(mask.rule.options.get("masks", "").split(",")))
-    ]
+    found = [mask.rule.grade for mask in sentence.frame("idiom") if _masks(mask, hit)]
     return max(found) if found else None
+
+
+def _masks(mask: Hit, hit: Hit) -> bool:
+    """Whether a frame's match lies over another one of a kind that it masks."""
+    return _overlap(hit, mask) and hit.rule.signal.startswith(tuple(mask.rule.options.get("masks", _MASKED).split(",")))
 
 
 def _overlap(a: Hit, b: Hit) -> bool:
@@ -172,11 +189,25 @@ def _quoted(text: str, hit: Hit) -> bool:
     return head.count('"') % 2 == 1 or bool(re.search(r":\W{0,4}\Z|(?:\A|\W)'\Z", head))
 
 
-def is_past(words: str, sentence: Sentence, passage: Passage) -> bool:
-    """Whether a match tells of something that is over: a verb of the past and a time long ago."""
-    if not _PAST_VERB.search(words) and "used to" not in sentence.text:
+def _swallowed(hit: Hit, words: str) -> bool:
+    """Whether a word of denial stands in a gap of the match: ``I have no thoughts of …`` where the rule has no "no"."""
+    return not NEGATORS.intersection(tokens(words)) <= hit.rule.pattern.words
+
+
+def is_past(hit: Hit, sentence: Sentence, passage: Passage) -> bool:
+    """Whether a match tells of something that is over: a verb of the past, and a time long ago nearer than any other."""
+    words = sentence.words(hit)
+    told = words if is_own(words) else f"{sentence.before(hit)[-60:]} {words}"
+    if not _PAST_VERB.search(told) and "used to" not in told:
         return False
-    marked = any(True for _ in sentence.frame("past"))
-    if not marked and not sentence.framed("recent") and not sentence.framed("now"):
-        marked = sentence.number > 0 and passage.sentences[sentence.number - 1].framed("past")
-    return marked and not sentence.framed("recent") and not _ONGOING.search(words)
+    nearest, name = min(
+        ((max(frame.start - hit.end, hit.start - frame.end, 0), frame.rule.signal)
+         for frame in sentence.frames
+         if frame.rule.signal in ("past", "recent", "now")
+         and not sentence.text[: frame.start].endswith(("since ", "from when "))),
+        default=(0, ""),
+    )  # fmt: skip
+    if not name:
+        before = passage.sentences[sentence.number - 1] if sentence.number else None
+        return before is not None and before.framed("past") and not _ONGOING.search(words)
+    return name == "past" and not _ONGOING.search(words) and (nearest < _FAR or "used to" in told)
