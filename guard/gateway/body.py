@@ -2,38 +2,65 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
-from guard.gateway.errors import BadRequest, TooLarge
+from guard.gateway.errors import BadRequest, TooLarge, TooSlow
 
-__all__ = ["ClientGone", "parse_object", "read_body"]
+__all__ = ["ClientGone", "first_part", "other_parts", "parse_object", "read_body"]
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+_BODY_SECONDS: Final = 60.0
 
 
 class ClientGone(Exception):
     """The client hung up before its request was whole."""
 
 
-async def read_body(receive: Callable[[], Awaitable[MutableMapping[str, Any]]], declared: bytes | None, limit: int) -> bytes:
-    """The request's body, at most ``limit`` bytes. Raises :class:`TooLarge` as soon as it is known to be longer."""
+async def read_body(receive: Receive, declared: bytes | None, limit: int) -> bytes:
+    """The request's body, at most ``limit`` bytes. Raises :class:`TooLarge` as soon as it is known to be longer,
+    :class:`TooSlow` where it does not come, :class:`ClientGone`."""
+    part, more = await first_part(receive, declared, limit)
+    return await other_parts(receive, part, limit) if more else part
+
+
+async def first_part(receive: Receive, declared: bytes | None, limit: int) -> tuple[bytes, bool]:
+    """What of the body is there, and whether there is more."""
     if declared is not None and declared.isdigit() and int(declared[:20]) > limit:
         raise _too_large(limit)
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise ClientGone
-        part: bytes = message.get("body", b"")
-        size += len(part)
-        if size > limit:
-            raise _too_large(limit)
-        parts.append(part)
-        if not message.get("more_body", False):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+    return await _part(receive, limit, limit)
+
+
+async def other_parts(receive: Receive, first: bytes, limit: int) -> bytes:
+    """The body that begins with ``first``."""
+    parts, size, more = [first], len(first), True
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            while more:
+                part, more = await _part(receive, limit - size, limit)
+                size += len(part)
+                parts.append(part)
+    except TimeoutError:
+        raise _too_slow() from None
+    return b"".join(parts)
+
+
+async def _part(receive: Receive, left: int, limit: int) -> tuple[bytes, bool]:
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            message = await receive()
+    except TimeoutError:
+        raise _too_slow() from None
+    if message["type"] != "http.request":
+        raise ClientGone
+    part: bytes = message.get("body", b"")
+    if len(part) > left:
+        raise _too_large(limit)
+    return part, message.get("more_body", False)
 
 
 def parse_object(body: bytes, max_depth: int) -> dict[str, Any]:
@@ -83,3 +110,7 @@ def _bound_depth(value: Any, most: int) -> None:
 
 def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"the body is larger than {limit} bytes; send a shorter conversation", reason="body_too_large")
+
+
+def _too_slow() -> TooSlow:
+    return TooSlow(f"the body did not arrive within {_BODY_SECONDS:.0f} s; send it again", reason="body_too_slow")

@@ -4,7 +4,9 @@ GatewayError
 ├── BadRequest         400  the request cannot be read; says what, where and what to send
 ├── Unauthenticated    401  no key, or one that is unknown or revoked
 ├── NotFound           404  no such path, or nothing of this tenant's under it
+├── TooSlow            408  a body that does not come
 ├── TooLarge           413  a body beyond its bound
+├── HeadTooLarge       431  more headers than are taken
 ├── Unavailable        503  something behind the gateway is away for now
 ├── UpstreamFailed     502  the chatbot cannot be reached or does not speak its protocol
 └── UpstreamTimeout    504  the chatbot did not answer in time
@@ -21,8 +23,10 @@ from guard.errors import HandrailError
 __all__ = [
     "BadRequest",
     "GatewayError",
+    "HeadTooLarge",
     "NotFound",
     "TooLarge",
+    "TooSlow",
     "Unauthenticated",
     "Unavailable",
     "UpstreamFailed",
@@ -67,6 +71,13 @@ class NotFound(GatewayError):
     kind = "invalid_request_error"
 
 
+class HeadTooLarge(GatewayError):
+    """More headers than are taken."""
+
+    status = 431
+    kind = "invalid_request_error"
+
+
 class TooLarge(GatewayError):
     """The body is beyond its bound."""
 
@@ -78,6 +89,13 @@ class Unavailable(GatewayError):
     """Something behind the gateway is away for now."""
 
     status = 503
+
+
+class TooSlow(GatewayError):
+    """The body does not come."""
+
+    status = 408
+    kind = "invalid_request_error"
 
 
 class UpstreamFailed(GatewayError):

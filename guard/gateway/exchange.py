@@ -10,13 +10,15 @@ from typing import Any, Final
 import orjson
 
 from guard.gateway.errors import GatewayError, UpstreamFailed
-from guard.gateway.gate import Gate, Out
+from guard.gateway.gate import Gate
 from guard.gateway.meters import Meters
-from guard.gateway.openai_chat import PROTOCOL, Call, decode_strings, frame_pieces
+from guard.gateway.openai_chat import PROTOCOL, Call
+from guard.gateway.openai_frames import decode_strings, frame_pieces
 from guard.gateway.openai_writer import ChunkWriter, whole_completion, whole_edited
 from guard.gateway.request_headers import returned
 from guard.gateway.sse import Decoder, Event, comment, data_event
 from guard.gateway.upstream import Upstream, UpstreamReply
+from guard.gateway.upstream_json import read_object, write_object
 from guard.settings import Settings
 from guard.turns.contract import Delivered, Opening, OpenTurn, Reply, Status
 from policies.decision import Action, Posture
@@ -26,6 +28,7 @@ __all__ = ["Exchange", "Send"]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _JUDGED_TOGETHER: Final = 8
 _DONE: Final = b"[DONE]"
+_REPORTED: Final = "upstream_error"
 _DRAIN_SECONDS: Final = 0.25
 _EVENT_STREAM: Final = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 
@@ -45,7 +48,7 @@ class Exchange:
         self._tasks: list[asyncio.Task[Any]] = []
         self._failure: GatewayError | None = None
         self._todo, self._wake, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._outs: list[Out] = []
+        self._cut = False
         self._tail: bytes | None = None  # the upstream's own [DONE]
         self.started = False
         self.delivered = Delivered.NONE
@@ -72,7 +75,7 @@ class Exchange:
             elif call.stream:
                 await self._stream(send, reply, opening)
             else:
-                await self._whole(send, reply)
+                await self._whole(send, reply, opening)
         finally:
             await self._end()
 
@@ -128,37 +131,50 @@ class Exchange:
         await self._turn.settle()
         name, now = f"chatcmpl-{opening.attempt.turn_id.hex}", int(time.time())
         if call.stream:
-            writer = ChunkWriter(name, call.model, now, usage=call.usage, structured=call.structured)
-            body = writer.completion(call.choices, text) + self._closing() + data_event(_DONE)
+            body = self._writer(name, now).completion(text) + self._closing() + data_event(_DONE)
             await self._send(send, 200, _EVENT_STREAM, body)
         else:
             envelope = {"id": name, "created": now, "model": call.model}
             body = whole_completion(envelope, call.choices, text, structured=call.structured)
             await self._send(send, 200, [(b"content-type", b"application/json")], body)
 
+    def _writer(self, name: str, now: int) -> ChunkWriter:
+        call = self._call
+        return ChunkWriter(name, call.model, now, usage=call.usage, structured=call.structured, asked=call.choices)
+
     async def _refused(self, send: Send, reply: UpstreamReply) -> None:
         """The upstream's own error, as it is."""
+        if not 400 <= reply.status < 600:
+            raise UpstreamFailed(
+                "the chatbot answered with a redirect or no known status; check its address", reason="upstream_redirect"
+            )
         self._meters.upstream_failure("status")
-        if reply.status < 400:
-            raise UpstreamFailed("the chatbot answered with a redirect; check its address", reason="upstream_redirect")
         body = await self._collect(reply)
         await self._turn.settle()
         await self._send(send, reply.status, returned(reply.headers), body)
 
-    async def _whole(self, send: Send, reply: UpstreamReply) -> None:
+    async def _whole(self, send: Send, reply: UpstreamReply, opening: Opening) -> None:
         call = self._call
         raw = await self._collect(reply)
-        body = _object(raw)
+        body, same = read_object(raw)
         if not isinstance(body.get("choices"), list) or not all(isinstance(one, dict) for one in body["choices"]):
             raise UpstreamFailed("the chatbot's reply has no list of choices", reason="upstream_shape")
-        gate = Gate(whole=True, decode=decode_strings)
-        pieces, mentioned, ends = frame_pieces(body, "message", structured=call.structured)
-        gate.push(raw, body, pieces, mentioned, ends)
+        gate = self._gate(opening)
+        pieces, mentioned, ends = frame_pieces(body, "message", structured=call.structured, asked=call.choices)
+        gate.push(raw if same else write_object(body), body, pieces, mentioned, ends)
         gate.close()
         await self._judge(gate)
         outs = gate.release()
-        out = whole_edited(body, outs, structured=call.structured) if gate.touched else raw
+        if gate.touched:
+            out = whole_edited(body, outs, structured=call.structured, asked=call.choices)
+        else:
+            out = b"".join(part for part in outs if isinstance(part, bytes))
         await self._send(send, reply.status, returned(reply.headers), out)
+
+    def _gate(self, opening: Opening) -> Gate:
+        return Gate(
+            whole=opening.posture is Posture.WHOLE, decode=decode_strings, most=self._settings.max_response_bytes
+        )  # fmt: skip
 
     async def _collect(self, reply: UpstreamReply) -> bytes:
         parts, size = [], 0
@@ -179,29 +195,45 @@ class Exchange:
     # ---- streams
 
     async def _stream(self, send: Send, reply: UpstreamReply, opening: Opening) -> None:
-        call = self._call
         kind = next((value for name, value in reply.headers if name == b"content-type"), b"")
         if not kind.lower().startswith(b"text/event-stream"):
             raise UpstreamFailed("the chatbot did not answer with an event stream", reason="upstream_content_type")
-        gate = Gate(whole=opening.posture is Posture.WHOLE, decode=decode_strings)
-        name = f"chatcmpl-{opening.attempt.turn_id.hex}"
-        writer = ChunkWriter(name, call.model, int(time.time()), usage=call.usage, structured=call.structured)
+        gate = self._gate(opening)
+        writer = self._writer(f"chatcmpl-{opening.attempt.turn_id.hex}", int(time.time()))
+        reader = self._spawn(self._read(gate, writer, reply))
+        judge = self._spawn(self._judge(gate))
+        await self._first(gate, reader)
+        if self._failure is not None and gate.empty:
+            raise self._failure  # nothing has left, so that a plain error can be given
         head = [*returned(reply.headers), *self.handrail_headers()]
         self.started = True
         await send({"type": "http.response.start", "status": reply.status, "headers": head})
-        reader = self._spawn(self._read(gate, writer, reply))
-        judge = self._spawn(self._judge(gate))
-        await self._relay(send, gate, writer, reader, judge)
-        whole = self._failure is None or (not gate.open_choices and gate.judged() and not self._cut)
-        if not whole and self._failure is not None:
+        try:
+            await self._relay(send, gate, writer, reader, judge)
+        except Exception:
+            error = GatewayError("something failed inside; try again", reason="internal_error")
+            await send({"type": "http.response.body", "body": data_event(error.body()), "more_body": True})
+            raise
+        failure = self._failure
+        if failure is not None and (self._cut or gate.open_choices or not gate.judged()):
             # A broken end: an error event, no [DONE], and a body that never says that it is complete.
-            await send({"type": "http.response.body", "body": data_event(self._failure.body()), "more_body": True})
+            if failure.reason != _REPORTED or gate.touched:  # else the upstream's own has left
+                await send({"type": "http.response.body", "body": data_event(failure.body()), "more_body": True})
             return
         ending = self._tail or (data_event(_DONE) if gate.touched else b"")
         await send({"type": "http.response.body", "body": self._closing() + ending})
         self.delivered = Delivered.WHOLE
 
-    _cut = False
+    async def _first(self, gate: Gate, reader: asyncio.Task[None]) -> None:
+        """Waits for the upstream's first frame, as long as a client may be left without a sign of life."""
+        try:
+            async with asyncio.timeout(self._settings.keepalive_seconds):
+                while gate.empty and not gate.closed and not reader.done():
+                    await self._wake.wait()
+                    self._wake.clear()
+        except TimeoutError:
+            pass
+        self._wake.set()
 
     async def _relay(
         self, send: Send, gate: Gate, writer: ChunkWriter, reader: asyncio.Task[None], judge: asyncio.Task[None]
@@ -210,9 +242,7 @@ class Exchange:
         judge.add_done_callback(lambda _: self._wake.set())
         held_since: float | None = None
         while True:
-            self._outs += gate.release()
-            outs, self._outs = self._outs, []
-            data = b"".join([out if isinstance(out, bytes) else writer.write(out) for out in outs])
+            data = b"".join([out if isinstance(out, bytes) else writer.write(out) for out in gate.release()])
             if data:
                 await send({"type": "http.response.body", "body": data, "more_body": True})
                 self.delivered = Delivered.PART
@@ -224,17 +254,17 @@ class Exchange:
             if judge.done():
                 if (error := judge.exception()) is not None:
                     raise error
-                if not self._outs and not data:
+                if not data:
                     return
                 continue
             blocked = gate.blocked
             held_since = (held_since or loop.time()) if blocked else None
             late = held_since is not None and loop.time() - held_since > settings.hold_seconds
-            if blocked and not reader.done() and (late or gate.held_bytes > settings.max_held_bytes):
+            if blocked and not gate.closed and (late or gate.held_bytes > settings.max_held_bytes):
                 reader.cancel()
                 self._cut_short(gate, writer)
             wait = settings.keepalive_seconds
-            if held_since is not None and not reader.done():
+            if held_since is not None and not gate.closed:
                 wait = min(wait, max(0.01, held_since + settings.hold_seconds - loop.time()))
             try:
                 async with asyncio.timeout(wait):
@@ -279,8 +309,9 @@ class Exchange:
                 self._wake.set()
                 if self._tail is not None:
                     break
-                while gate.held_bytes > settings.max_held_bytes and not gate.blocked:
-                    gate.flush()  # else it might wait for the end of a sentence that is not read
+                while gate.held_bytes > settings.max_held_bytes:
+                    if not gate.blocked:
+                        gate.flush()  # else it might wait for the end of a sentence that is not read
                     self._todo.set()
                     self._room.clear()
                     await self._room.wait()
@@ -310,15 +341,19 @@ class Exchange:
     def _take(self, gate: Gate, writer: ChunkWriter, event: Event) -> bool:
         data = event.data
         if data is None:
-            gate.push(event.raw)
+            if event.safe:
+                gate.push(event.safe)
             return False
         if data.strip() == _DONE:
-            self._tail = event.raw
+            self._tail = event.safe
             return True
-        body = _object(data)
+        body, same = read_object(data)
         writer.learn(body)
-        pieces, mentioned, ends = frame_pieces(body, "delta", structured=self._call.structured)
-        gate.push(event.raw, body, pieces, mentioned, ends)
+        call = self._call
+        pieces, mentioned, ends = frame_pieces(body, "delta", structured=call.structured, asked=call.choices)
+        gate.push(event.safe if same else data_event(write_object(body)), body, pieces, mentioned, ends)
+        if body.get("error") and not mentioned:
+            raise UpstreamFailed("the chatbot reported an error in the middle of its reply", reason=_REPORTED)
         return False
 
     async def _judge(self, gate: Gate) -> None:
@@ -339,8 +374,6 @@ class Exchange:
                 self._meters.hold_back(time.monotonic() - began)
                 self._wake.set()
                 continue
-            if self._call.stream:
-                self._outs += gate.release()
             ends = gate.endings()
             for reply in ends:
                 ending = await turn.end(reply)
@@ -357,13 +390,3 @@ class Exchange:
 
     def _closing(self) -> bytes:
         return comment(f"handrail action={self._action.word} status={self._status.value}")
-
-
-def _object(data: bytes) -> dict[str, Any]:
-    try:
-        body = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        raise UpstreamFailed("the chatbot sent what is not JSON", reason="upstream_not_json") from None
-    if not isinstance(body, dict):
-        raise UpstreamFailed("the chatbot sent JSON that is no object", reason="upstream_shape")
-    return body

@@ -2,6 +2,9 @@
 
 A frame leaves only when it stands first and everything in it may leave. What leaves is the upstream's own until the first
 intervention; from there each frame leaves as an :class:`Edited` that the protocol's adapter writes.
+
+What a person gets does not depend on how the text was cut into frames, nor on when verdicts come: a completion stands behind
+what was cleared before the passage that called for it, and behind nothing where the choice is held whole.
 """
 
 from __future__ import annotations
@@ -9,116 +12,49 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from detectors.sentences import LONGEST, boundaries
 from guard.gateway.errors import UpstreamFailed
+from guard.gateway.held import (
+    GONE,
+    WHOLE,
+    Choice,
+    Edited,
+    Frame,
+    Out,
+    Piece,
+    Speak,
+    Ticket,
+    Track,
+    clear,
+    edited,
+    limit,
+)  # fmt: skip
 from guard.turns.contract import Ending, Passage, Reply, Verdict, VerdictKind
 
 __all__ = ["Edited", "Gate", "Out", "Piece", "Speak", "Ticket"]
 
 _TERMINATOR: Final = re.compile(r"[.!?…。！？｡؟۔।\n]")
 _TAIL: Final = 600  # characters of a channel's past that go with a passage
-_WHOLE: Final = frozenset({"tool", "structured"})
-
-
-class Piece(NamedTuple):
-    """Text in a frame. ``slot`` tells apart what runs beside each other in one channel (tool calls, fields)."""
-
-    choice: int
-    channel: str
-    text: str
-    slot: str = ""
-
-
-class Speak(NamedTuple):
-    """Words of our own. ``ends``: the choice's reply ends with them. ``structured``: they belong into ``refusal``.
-    ``spaced``: something of this reply has left before that does not end in white space. ``opens``: nothing of this choice
-    has left before."""
-
-    choice: int
-    text: str
-    ends: bool
-    structured: bool
-    spaced: bool
-    opens: bool = True
-
-
-class Edited(NamedTuple):
-    """A frame that may no longer leave as it is. ``texts``: what each of its pieces may say, in their order.
-    ``gone``: choices of which nothing more leaves. ``no_tools``: choices whose tool calls were dropped."""
-
-    body: Any
-    texts: tuple[str, ...]
-    gone: frozenset[int]
-    no_tools: frozenset[int]
-
-
-Out = bytes | Speak | Edited
-
-
-@dataclass(slots=True)
-class _Track:
-    choice: int
-    channel: str
-    seen: int = 0
-    asked: int = 0
-    cleared: int = 0
-    open: list[str] = field(default_factory=list)
-    open_size: int = 0
-    tail: str = ""
-    edits: list[tuple[int, int, str]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Choice:
-    held: bool
-    finish: str | None = None
-    finished: bool = False
-    cut: bool = False
-    asked_end: bool = False
-    settled: bool = False  # its end was judged
-    spoken: bool = False  # the completion has left
-    words: str = ""  # the completion
-    begun: bool = False  # a frame of it has left
-    done: bool = False  # completed: nothing of the upstream's leaves any more
-    no_tools: bool = False
-    structured: bool = False
-    text: list[str] = field(default_factory=list)
-    released: list[str] = field(default_factory=list)
-    tracks: list[_Track] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Frame:
-    raw: bytes
-    body: Any
-    spans: tuple[tuple[_Track, int, int, str], ...]
-    choices: frozenset[int]
-    finishes: frozenset[int]
-    speak: Speak | None = None
-
-
-class Ticket(NamedTuple):
-    """A passage that waits for its verdict."""
-
-    passage: Passage
-    track: _Track
-    start: int
-    end: int
+_SAID: Final = frozenset({"content", "refusal", "structured"})
+_MOST_TRACKS: Final = 4096
+_APART: Final = 4  # values of one slot that are judged as they come; what says more than that is read as running text
+_TURNS: Final = 4  # changes of channel at which an open sentence is taken as whole
+_FRAME_COST: Final = 256  # what a frame takes besides its bytes, at the least
 
 
 class Gate:
     """One reply's gate. ``whole``: every choice is held until its end was judged. ``decode`` turns the joined text of a
-    tool call or a structured output into what is to be judged."""
+    tool call or a structured output into what is to be judged. ``most``: characters that one choice may say."""
 
-    def __init__(self, *, whole: bool, decode: Callable[[str], str]) -> None:
+    def __init__(self, *, whole: bool, decode: Callable[[str], str], most: int = 1 << 24) -> None:
         self._whole = whole
         self._decode = decode
-        self._frames: deque[_Frame] = deque()
-        self._choices: dict[int, _Choice] = {}
-        self._tracks: dict[tuple[int, str, str], _Track] = {}
+        self._most = most
+        self._frames: deque[Frame] = deque()
+        self._choices: dict[int, Choice] = {}
+        self._tracks: dict[tuple[int, str, str], Track] = {}
         self._ready: list[Ticket] = []
         self._rewriting = False
         self._closed = False
@@ -134,48 +70,52 @@ class Gate:
         choices: Iterable[int] = (),
         finishes: Iterable[tuple[int, str]] = (),
     ) -> None:
-        """A frame of the upstream's. ``choices``: all that it mentions. ``finishes``: those that it ends, and why."""
+        """A frame of the upstream's. ``choices``: all that it mentions. ``finishes``: those that it ends, and why.
+        Raises :class:`UpstreamFailed` for a reply beyond its bounds."""
         spans = []
+        whole: frozenset[int] = frozenset()
         for piece in pieces:
             choice = self._choice(piece.choice)
             if choice.done:
                 # Its place is kept, so that texts and pieces stay in step.
-                spans.append((_GONE, 0, 0, ""))
+                spans.append((GONE, 0, 0, ""))
                 continue
-            track = self._track(piece)
-            start = track.seen
-            track.seen += len(piece.text)
-            spans.append((track, start, track.seen, piece.text))
-            if piece.channel in ("content", "refusal", "structured"):
-                choice.text.append(piece.text)
-            track.open.append(piece.text)
-            track.open_size += len(piece.text)
-            if piece.channel not in _WHOLE and (track.open_size > LONGEST or _TERMINATOR.search(piece.text)):
-                self._cut(track)
+            if piece.channel in WHOLE:
+                whole |= {piece.choice}
+                choice.whole = True
+            spans.append(self._enter(choice, piece))
         ended = dict(finishes)
-        mentioned = frozenset(choices) | frozenset(ended)
-        self._frames.append(_Frame(raw, body, tuple(spans), mentioned, frozenset(ended)))
-        self.held_bytes += len(raw)
+        mentioned = frozenset(choices).union(ended, whole)
+        frame = Frame(raw, body, tuple(spans), mentioned, set(ended), whole)
         for index in mentioned:
-            self._choice(index)
+            if self._choice(index).done:
+                frame.gone.add(index)
+        self._frames.append(frame)
+        self.held_bytes += len(raw) + _FRAME_COST
         for index, reason in ended.items():
             self._finish(index, reason, cut=False)
 
     def close(self, *, cut: bool = False) -> None:
-        """Nothing more comes from the upstream. ``cut``: it broke off."""
+        """Nothing more comes from the upstream. ``cut``: it broke off. Then what may only leave whole does not leave."""
         if self._closed:
             return
         self._closed = True
         for index, choice in self._choices.items():
             if not choice.finished:
-                self._finish(index, None, cut=cut)
+                broken = cut and not choice.once
+                self._finish(index, None, cut=broken)
+                if broken and choice.whole and not choice.done:
+                    choice.no_tools = True
+                    if choice.structured:
+                        self._stop(index)
+                        choice.words = ""
             for track in choice.tracks:
                 self._flush(track)
 
     def flush(self) -> None:
         """Asks about open sentences as they stand: more is held than may wait for their ends."""
         for track in self._tracks.values():
-            if track.channel not in _WHOLE:
+            if track.channel not in WHOLE:
                 self._flush(track)
 
     def verdict(self, ticket: Ticket, verdict: Verdict) -> None:
@@ -192,27 +132,34 @@ class Gate:
                 choice.no_tools = True
                 track.edits.append((ticket.start, ticket.end, ""))
                 if verdict.text:
-                    self._insert(track.choice, verdict.text, ends=False)
+                    self._append(track.choice, verdict.text)
             else:
                 text = verdict.text
                 if text and ticket.passage.text[:1].isspace():
                     text = " " + text
                 track.edits.append((ticket.start, ticket.end, text))
-        elif kind is VerdictKind.HOLD and not choice.settled:
+        elif kind is VerdictKind.HOLD and not choice.settled and not choice.held:
             choice.held = True
+            for each in choice.tracks:
+                each.floor = each.cleared
         track.cleared = ticket.end
 
     def ended(self, index: int, ending: Ending) -> None:
         """The verdict on a choice's end."""
         choice = self._choices[index]
-        choice.settled = True
-        choice.held = False
+        stale, choice.stale = choice.stale, False
         if choice.done:
+            choice.settled = True
             return
         if ending.complete is not None:
             self._complete(index, ending.complete)
-        elif ending.append is not None:
-            self._insert(index, ending.append, ends=False)
+        elif stale:
+            return
+        elif ending.append is not None and not choice.appended:
+            choice.appended = True
+            self._append(index, ending.append)
+        choice.settled = True
+        choice.held = False
 
     # ---- out
 
@@ -225,16 +172,16 @@ class Gate:
         """The choices whose end is now to be judged: finished, with a verdict on every passage."""
         out = []
         for index, choice in self._choices.items():
-            if choice.finished and not choice.asked_end and (choice.done or _clear(choice)):
+            if choice.finished and not choice.asked_end and (choice.done or clear(choice)):
                 choice.asked_end = True
+                stands = self._stands(index, choice)
                 if choice.done:
                     # What was said in the end, so that it is known again in history; nothing is to be added to it.
-                    said = "".join(choice.released)
-                    if not choice.spoken:
-                        said = f"{said}\n\n{choice.words}" if said and not said[-1].isspace() else said + choice.words
+                    words = choice.words or ""
+                    said = f"{stands}\n\n{words}" if stands and words and not stands[-1].isspace() else stands + words
                     out.append(Reply(index, said, said, "stop", cut=True))
                     continue
-                out.append(Reply(index, "".join(choice.text), "".join(choice.released), choice.finish, choice.cut))
+                out.append(Reply(index, "".join(choice.text), stands, choice.finish, choice.cut))
         return out
 
     def release(self) -> list[Out]:
@@ -243,58 +190,49 @@ class Gate:
         frames = self._frames
         while frames and self._free(frames[0]):
             frame = frames.popleft()
-            self.held_bytes -= len(frame.raw)
             if frame.speak is not None:
-                self._rewriting = True
-                choice = self._choices[frame.speak.choice]
-                released = choice.released
-                spaced = bool(released) and not released[-1][-1:].isspace()
-                out.append(frame.speak._replace(spaced=spaced, opens=not choice.begun))
-                choice.begun = True
-                released.append(f"\n\n{frame.speak.text}" if spaced else frame.speak.text)
-                choice.spoken = choice.spoken or frame.speak.ends
+                if (spoken := self._spoken(frame, frame.speak)) is not None:
+                    out.append(spoken)
                 continue
-            if not self._rewriting and self._touched(frame):
-                self._rewriting = True
-            texts = []
-            for track, start, end, text in frame.spans:
-                if track.edits:
-                    text = _edited(track, start, end, text)
-                if track is not _GONE and not self._choices[track.choice].done:
-                    texts.append(text)
-                    if text and track.channel in ("content", "refusal", "structured"):
-                        self._choices[track.choice].released.append(text)
-                else:
-                    texts.append("")
+            self.held_bytes -= len(frame.raw) + _FRAME_COST
+            self._rewriting = self._rewriting or self._touched(frame)
+            texts = self._texts(frame)
+            for (track, _, _, _), text in zip(frame.spans, texts, strict=True):
+                if text and track.channel in _SAID:
+                    choice = self._choices[track.choice]
+                    choice.released.append(text)
+                    if track.channel == "content":
+                        choice.last = text[-1]
             for index in frame.choices:
-                choice = self._choices[index]
-                choice.begun = choice.begun or not choice.done
+                if index not in frame.gone:
+                    choice = self._choices[index]
+                    choice.begun = True
+                    choice.gone = choice.gone or (index in frame.finishes and index not in frame.mute)
             if not self._rewriting:
                 out.append(frame.raw)
                 continue
-            gone = frozenset(index for index in frame.choices if self._choices[index].done)
             bare = frozenset(index for index in frame.choices if self._choices[index].no_tools)
-            out.append(Edited(frame.body, tuple(texts), gone, bare))
+            out.append(
+                Edited(frame.body, texts, frozenset(frame.gone), bare | frame.mute, frozenset(frame.late | frame.mute))
+            )
         return out
 
     @property
     def blocked(self) -> bool:
         """Something is held until its choice ends, so that more bytes, and no verdict, are what the gate waits for."""
         return any(
-            not choice.settled and not choice.done
-            and (choice.held or any(track.channel in _WHOLE and track.seen for track in choice.tracks))
-            for choice in self._choices.values()
-        )  # fmt: skip
+            not choice.settled and not choice.done and (choice.held or choice.whole) for choice in self._choices.values()
+        )
 
     @property
     def cuttable(self) -> bool:
         """The reply can be ended early: no tool call and no structured output would be broken."""
-        return not any(track.channel in _WHOLE and track.seen for track in self._tracks.values())
+        return not any(choice.whole for choice in self._choices.values())
 
     @property
     def open_choices(self) -> list[int]:
         """Choices that neither the upstream nor a completion has ended."""
-        return [index for index, choice in self._choices.items() if not choice.finished and not choice.done]
+        return [index for index, choice in self._choices.items() if not choice.once and not choice.done]
 
     @property
     def touched(self) -> bool:
@@ -326,25 +264,67 @@ class Gate:
 
     # ---- inside
 
-    def _choice(self, index: int) -> _Choice:
+    def _choice(self, index: int) -> Choice:
         choice = self._choices.get(index)
         if choice is None:
-            choice = self._choices[index] = _Choice(held=self._whole)
+            choice = self._choices[index] = Choice(held=self._whole)
         return choice
 
-    def _track(self, piece: Piece) -> _Track:
+    def _enter(self, choice: Choice, piece: Piece) -> tuple[Track, int, int, str]:
+        track, text = self._track(piece), piece.text
+        if piece.apart and track.last is not None and track.last[0] == text:
+            return track, track.last[1], track.last[2], text
+        start, track.seen = track.seen, track.seen + len(text)
+        choice.size += len(text)
+        if choice.size > self._most:
+            raise UpstreamFailed("the chatbot's reply is longer than the bound", reason="upstream_too_large")
+        if choice.finished and not piece.apart and text.strip():
+            self._reopen(choice)
+        if piece.channel in _SAID:
+            choice.text.append(text)
+        if piece.channel != "reasoning" and choice.current is not track:
+            self._turn_to(choice, track)
+        track.open.append(text)
+        track.open_size += len(text)
+        if piece.apart:
+            track.last = text, start, track.seen
+            track.values += 1
+            if track.values <= _APART:
+                self._flush(track)
+        if piece.channel not in WHOLE and (track.open_size > LONGEST or _TERMINATOR.search(text)):
+            self._cut(track)
+        return track, start, track.seen, text
+
+    def _turn_to(self, choice: Choice, track: Track) -> None:
+        """Another channel speaks now, so that what the one before said is whole: else it would hold up all that follows.
+        Not for a reply that jumps to and fro, whose sentences would be judged in shreds."""
+        choice.current = track
+        choice.turns += 1
+        if choice.turns <= _TURNS:
+            for each in choice.tracks:
+                if each is not track and each.channel not in WHOLE:
+                    self._flush(each)
+
+    def _reopen(self, choice: Choice) -> None:
+        """The upstream goes on after it has said that it ended: its end is judged once more, with all of it."""
+        choice.finished = choice.settled = False
+        choice.stale = choice.asked_end
+        choice.asked_end = False
+        choice.held = self._whole
+
+    def _track(self, piece: Piece) -> Track:
         key = (piece.choice, piece.channel, piece.slot)
         track = self._tracks.get(key)
         if track is None:
-            if len(self._tracks) >= 4096:
+            if len(self._tracks) >= _MOST_TRACKS:
                 raise UpstreamFailed("the chatbot sent more separate texts than a reply can have", reason="too_many_parts")
-            track = self._tracks[key] = _Track(piece.choice, piece.channel)
+            track = self._tracks[key] = Track(piece.choice, piece.channel)
             choice = self._choices[piece.choice]
             choice.tracks.append(track)
             choice.structured = choice.structured or piece.channel == "structured"
         return track
 
-    def _cut(self, track: _Track) -> None:
+    def _cut(self, track: Track) -> None:
         text = "".join(track.open)
         start = 0
         for end in boundaries(text):
@@ -353,15 +333,15 @@ class Gate:
         track.open = [text[start:]] if start < len(text) else []
         track.open_size = len(text) - start
 
-    def _flush(self, track: _Track) -> None:
+    def _flush(self, track: Track) -> None:
         if not track.open_size:
             track.open = []
             return
         text = "".join(track.open)
         track.open, track.open_size = [], 0
-        self._ask(track, text, self._decode(text) if track.channel in _WHOLE else text)
+        self._ask(track, text, self._decode(text) if track.channel in WHOLE else text)
 
-    def _ask(self, track: _Track, text: str, judged: str | None = None) -> None:
+    def _ask(self, track: Track, text: str, judged: str | None = None) -> None:
         words = text if judged is None else judged
         passage = Passage(track.choice, track.channel, words, track.tail, track.asked == 0)
         start = track.asked
@@ -374,63 +354,130 @@ class Gate:
         for track in choice.tracks:
             self._flush(track)
         if not choice.finished:
-            choice.finished, choice.finish, choice.cut = True, reason, cut
+            choice.finished, choice.finish, choice.cut = True, reason or choice.finish, cut
+            choice.once = choice.once or not cut
 
-    def _free(self, frame: _Frame) -> bool:
+    def _free(self, frame: Frame) -> bool:
         for index in frame.choices:
             choice = self._choices[index]
-            if not choice.done and (choice.held or (index in frame.finishes and not choice.settled)):
+            if choice.done or choice.settled:
+                continue
+            if choice.held or index in frame.finishes or index in frame.whole:
                 return False
-        return all(track.cleared >= end or self._done(track) for track, _, end, _ in frame.spans)
+        for track, _, end, _ in frame.spans:
+            if track is GONE:
+                continue
+            choice = self._choices[track.choice]
+            if not choice.done and (choice.held or track.cleared < end):
+                return False
+        return True
 
-    def _done(self, track: _Track) -> bool:
-        return track is _GONE or self._choices[track.choice].done
-
-    def _touched(self, frame: _Frame) -> bool:
+    def _touched(self, frame: Frame) -> bool:
+        if frame.gone or frame.mute or frame.late:
+            return True
         for index in frame.choices:
-            choice = self._choices[index]
-            if choice.done or choice.no_tools:
+            if self._choices[index].no_tools and (index in frame.whole or index in frame.finishes):
                 return True
-        return any(
-            edit_start < end and start < edit_end
-            for track, start, end, _ in frame.spans
-            for edit_start, edit_end, _ in track.edits
-        )
+        for track, start, end, _ in frame.spans:
+            if track is GONE or (end > track.keep and self._choices[track.choice].done):
+                return True
+            if track.edits and any(edit_start < end and start < edit_end for edit_start, edit_end, _ in track.edits):
+                return True
+        return False
+
+    def _texts(self, frame: Frame, standing: Choice | None = None) -> tuple[str, ...]:
+        """What each piece of a frame may say; of ``standing``, if it were completed now."""
+        texts = []
+        for track, start, end, text in frame.spans:
+            if track is GONE or track.choice in frame.gone:
+                texts.append("")
+                continue
+            choice = self._choices[track.choice]
+            if choice.done or choice is standing:
+                stays = track.keep if choice.done else limit(choice, track)
+                if end > stays:
+                    end = max(start, stays)
+                    text = text[: end - start]
+            texts.append(edited(track, start, end, text) if track.edits else text)
+        return tuple(texts)
+
+    def _spoken(self, frame: Frame, speak: Speak) -> Speak | None:
+        choice = self._choices[speak.choice]
+        if speak.choice in frame.gone or choice.gone:
+            return None
+        self._rewriting = True
+        spaced = bool(choice.last) and not choice.last.isspace()
+        spoken = speak._replace(spaced=spaced and bool(speak.text), opens=not choice.begun)
+        choice.begun = True
+        choice.gone = speak.finish is not None
+        if speak.text:
+            choice.released.append(f"\n\n{speak.text}" if spaced else speak.text)
+            choice.last = speak.text[-1]
+            if choice.done and speak.finish is not None:
+                choice.words = None
+        return spoken
+
+    def _stands(self, index: int, choice: Choice) -> str:
+        """What the upstream said and the person gets, if nothing but a completion follows."""
+        parts = list(choice.released)
+        for frame in self._frames:
+            if frame.speak is not None or index in frame.gone:
+                continue
+            for (track, _, _, _), text in zip(frame.spans, self._texts(frame, choice), strict=True):
+                if track.choice == index and track.channel in _SAID:
+                    parts.append(text)
+        return "".join(parts)
+
+    def _stop(self, index: int) -> int:
+        """Takes nothing more of a choice but what was cleared; returns the place in the queue behind that."""
+        choice = self._choices[index]
+        for track in choice.tracks:
+            track.keep = limit(choice, track)
+        first = last = -1
+        for place, frame in enumerate(self._frames):
+            if index not in frame.choices:
+                continue
+            first = place if first < 0 else first
+            if frame.speak is None and any(
+                track.choice == index and start < track.keep for track, start, _, _ in frame.spans
+            ):
+                last = place
+        for place, frame in enumerate(self._frames):
+            if index not in frame.choices:
+                continue
+            if place > last or frame.speak is not None:
+                frame.gone.add(index)
+            elif index in frame.finishes or index in frame.whole or index in frame.late:
+                frame.mute.add(index)
+        choice.done, choice.held = True, False
+        if last >= 0:
+            return last + 1
+        return first if first >= 0 else len(self._frames)
 
     def _complete(self, index: int, text: str) -> None:
-        self._insert(index, text, ends=True)
         choice = self._choices[index]
-        choice.done, choice.words = True, text
-        choice.held = False
+        at = self._stop(index)
+        choice.words = "" if choice.gone else text
+        if not choice.gone:
+            self._insert(at, Speak(index, text, "stop", choice.structured), finishes=True)
 
-    def _insert(self, index: int, text: str, *, ends: bool) -> None:
+    def _append(self, index: int, text: str) -> None:
+        """Words of ours at the end of a choice, before its finish."""
         choice = self._choices[index]
-        at = len(self._frames)
         for place, frame in enumerate(self._frames):
-            if index in frame.choices and (ends or index in frame.finishes):
-                at = place
-                break
-        speak = Speak(index, text, ends, choice.structured, False)
-        self._frames.insert(at, _Frame(b"", None, (), frozenset((index,)), frozenset(), speak=speak))
+            if index not in frame.finishes:
+                continue
+            if frame.speak is None and any(track.choice == index and text_ for track, _, _, text_ in frame.spans):
+                # It says something and ends at once: the end leaves by itself, behind our words.
+                frame.finishes.discard(index)
+                frame.late.add(index)
+                place += 1
+                self._insert(place, Speak(index, "", choice.finish or "stop", choice.structured), finishes=True)
+            self._insert(place, Speak(index, text, None, choice.structured), finishes=False)
+            return
+        if not choice.gone:
+            self._insert(len(self._frames), Speak(index, text, None, choice.structured), finishes=False)
 
-
-_GONE: Final = _Track(-1, "")
-
-
-def _clear(choice: _Choice) -> bool:
-    return all(track.cleared >= track.seen for track in choice.tracks)
-
-
-def _edited(track: _Track, start: int, end: int, text: str) -> str:
-    parts = []
-    at = start
-    for edit_start, edit_end, words in track.edits:
-        if edit_end <= start or edit_start >= end:
-            continue
-        if edit_start > at:
-            parts.append(text[at - start : edit_start - start])
-        if start <= edit_start < end:
-            parts.append(words)
-        at = max(at, min(edit_end, end))
-    parts.append(text[at - start :])
-    return "".join(parts)
+    def _insert(self, place: int, speak: Speak, *, finishes: bool) -> None:
+        ends = {speak.choice} if finishes else set()
+        self._frames.insert(place, Frame(b"", None, (), frozenset((speak.choice,)), ends, speak=speak))

@@ -18,6 +18,10 @@ async def pass_through(
     A reply that breaks off or is too long ends broken. Raises :class:`UpstreamFailed` only before anything was sent."""
     reply = await upstream.open(method, path, headers, body)
     try:
+        if not 200 <= reply.status < 300 and not 400 <= reply.status < 600:
+            raise UpstreamFailed(
+                "the chatbot answered with a redirect or no known status; check its address", reason="upstream_redirect"
+            )
         head = [*returned(reply.headers), (b"x-handrail-status", b"bypassed"), (b"x-handrail-unscored", b"true")]
         chunks = reply.chunks()
         first = await anext(chunks, b"")

@@ -8,8 +8,8 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
-from guard.gateway.body import ClientGone, parse_object, read_body
-from guard.gateway.errors import BadRequest, GatewayError, TooLarge, Unauthenticated, UpstreamFailed
+from guard.gateway.body import ClientGone, first_part, other_parts, parse_object
+from guard.gateway.errors import BadRequest, GatewayError, NotFound, TooLarge, TooSlow, Unauthenticated, UpstreamFailed
 from guard.gateway.exchange import Exchange, Send
 from guard.gateway.meters import Meters
 from guard.gateway.openai_chat import read_call
@@ -41,8 +41,7 @@ class Proxy:
         exchange: Exchange | None = None
         try:
             headers = dict(scope["headers"])
-            identity = await identify(self._records, headers)
-            raw = await read_body(receive, headers.get(b"content-length"), self._settings.max_body_bytes)
+            identity, raw = await self._admit(headers, receive)
             body = parse_object(raw, self._settings.max_json_depth)
             call = read_call(body, raw, headers, identity, self._settings)
             self._meters.stage("read", perf_counter() - arrived)
@@ -72,9 +71,10 @@ class Proxy:
             await send(message)
 
         try:
+            if not _plain(scope["path"]):
+                raise NotFound("there is no such path; see /docs for those that there are", reason="unknown_path")
             headers = dict(scope["headers"])
-            await identify(self._records, headers)
-            raw = await read_body(receive, headers.get(b"content-length"), self._settings.max_body_bytes)
+            _, raw = await self._admit(headers, receive)
             if raw:
                 parse_object(raw, self._settings.max_json_depth)
             path = quote(scope["path"].removeprefix("/v1"), safe="/:@")
@@ -91,10 +91,29 @@ class Proxy:
             if not started:
                 await send_error(send, error)
 
+    async def _admit(self, headers: Headers, receive: Receive) -> tuple[Identity, bytes]:
+        """Whose request it is, and its body. The body is taken at once, before anything is waited for: a server may throw
+        away what a client sent that hangs up right after it, and what a person disclosed must be heard all the same."""
+        if tenant_key(headers) is None:
+            raise _no_key()
+        if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"identity", b""):
+            raise BadRequest("the body must not be compressed; send it without content-encoding", reason="content_encoding")
+        limit = self._settings.max_body_bytes
+        part, more = await first_part(receive, headers.get(b"content-length"), limit)
+        if not more:
+            return await identify(self._records, headers), part
+        rest = asyncio.ensure_future(other_parts(receive, part, limit))
+        try:
+            identity = await identify(self._records, headers)
+            return identity, await rest
+        finally:
+            rest.cancel()
+            await asyncio.gather(rest, return_exceptions=True)
+
     def _count(self, error: GatewayError) -> None:
         if isinstance(error, UpstreamFailed):
             self._meters.upstream_failure(error.reason)
-        elif isinstance(error, BadRequest | TooLarge | Unauthenticated):
+        elif isinstance(error, BadRequest | NotFound | TooLarge | TooSlow | Unauthenticated):
             self._meters.bad_request(error.reason)
 
 
@@ -127,11 +146,21 @@ async def identify(records: Records, headers: Headers) -> Identity:
     """The tenant whose key the request carries. Raises :class:`Unauthenticated`."""
     key = tenant_key(headers)
     if key is None:
-        raise Unauthenticated("send the tenant's key as authorization: Bearer hr_…", reason="missing_api_key")
+        raise _no_key()
     identity = await records.authenticate(key)
     if identity is None:
         raise Unauthenticated("this key is unknown or revoked", reason="invalid_api_key")
     return identity
+
+
+def _no_key() -> Unauthenticated:
+    return Unauthenticated("send the tenant's key as authorization: Bearer hr_…", reason="missing_api_key")
+
+
+def _plain(path: str) -> bool:
+    """Whether no part of a path leads elsewhere once the upstream resolves it."""
+    parts = path.split("/")[1:]
+    return all(part.strip(".") and "\\" not in part and part.isprintable() for part in parts)
 
 
 async def send_error(send: Send, error: GatewayError, extra: list[tuple[bytes, bytes]] | None = None) -> None:

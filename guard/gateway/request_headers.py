@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -16,26 +17,44 @@ _HOP: Final = frozenset(
     b" upgrade".split()
 )
 _OURS_UP: Final = frozenset(
-    b"host content-length accept-encoding authorization x-api-key cookie expect content-type accept forwarded".split()
+    b"host content-length content-encoding accept-encoding authorization x-api-key cookie expect content-type accept"
+    b" forwarded via x-real-ip true-client-ip cf-connecting-ip content-digest digest content-md5 range".split()
 )
-_OURS_DOWN: Final = frozenset(b"content-length content-encoding date server set-cookie alt-svc".split())
+_OURS_DOWN: Final = frozenset(
+    # Framing and digests of another body, and what speaks for the upstream's own origin to the client's.
+    b"content-length content-encoding content-range accept-ranges content-digest repr-digest digest content-md5 etag date"
+    b" server via set-cookie set-cookie2 alt-svc clear-site-data strict-transport-security expect-ct nel report-to"
+    b" reporting-endpoints location refresh content-location link www-authenticate service-worker-allowed sourcemap"
+    b" x-sourcemap".split()
+)
+_NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def forwarded(headers: Iterable[tuple[bytes, bytes]], key: str | None) -> dict[str, str]:
-    """The headers of the call upstream: the client's, without its key and without ours."""
+    """The headers of the call upstream: the client's, without its key and without ours. What is sent several times goes up
+    as one list."""
     pairs = list(headers)
     named = {name.strip().lower() for key_, value in pairs if key_ == b"connection" for name in value.split(b",")}
-    out = {
-        name.decode("latin-1"): value.decode("latin-1")
-        for name, value in pairs
-        if name not in _HOP and name not in _OURS_UP and name not in named
-        and not name.startswith((b"x-handrail-", b"x-forwarded-"))
-    }  # fmt: skip
+    out: dict[str, str] = {}
+    for raw, value in pairs:
+        if raw in _HOP or raw in _OURS_UP or raw in named or raw.startswith((b"x-handrail-", b"x-forwarded-")):
+            continue
+        name, text = raw.decode("latin-1"), _text(value)
+        out[name] = f"{out[name]}, {text}" if name in out else text
     out["accept-encoding"] = "identity"
     out["content-type"] = "application/json"
     if key is not None:
         out["authorization"] = f"Bearer {key}"
     return out
+
+
+def _text(value: bytes) -> str:
+    """A header's value as the client library writes it again: UTF-8, or Latin-1 where it is not."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def returned(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -45,8 +64,10 @@ def returned(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]
     return [
         (name, value)
         for name, value in pairs
-        if name not in _HOP and name not in _OURS_DOWN and name not in named and not name.startswith(b"x-handrail-")
-    ]
+        if name not in _HOP and name not in _OURS_DOWN and name not in named
+        and not name.startswith((b"x-handrail-", b"access-control-"))
+        and _NAME.fullmatch(name) and not _CONTROL.search(value)
+    ]  # fmt: skip
 
 
 def tenant_key(headers: Headers) -> str | None:

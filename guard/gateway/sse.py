@@ -10,15 +10,25 @@ from guard.gateway.errors import UpstreamFailed
 __all__ = ["Decoder", "Event", "comment", "data_event"]
 
 _BLANK: Final = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+_CLOSED: Final = re.compile(rb"(?:\A|\r\n|\n|\r)(?:\r\n|\n|\r)\Z")
 _LINE: Final = re.compile(rb"\r\n|\n|\r")
 _BOM: Final = b"\xef\xbb\xbf"
+_COMMENTS: Final = frozenset({b"", b"ping", b"keep-alive", b"keepalive", b"heartbeat", b"OPENROUTER PROCESSING"})
+_HARMLESS: Final = {
+    b"event": re.compile(rb"[a-z][a-z_.]{0,39}"),
+    b"id": re.compile(rb"[0-9a-f-]{0,64}"),
+    b"retry": re.compile(rb"[0-9]{1,9}"),
+}
 
 
 class Event(NamedTuple):
-    """One event. ``data`` is ``None`` where it has none (comments, blank lines); several lines are joined by a newline."""
+    """One event. ``data`` is ``None`` where it has none (comments, blank lines); several lines are joined by a newline.
+    ``safe``: what of it may leave once its data may: ``raw``, unless lines beside the data could carry text. Comments that
+    are no plain sign of life, names, ids and fields that no protocol has are dropped, and so is a byte order mark."""
 
     raw: bytes
     data: bytes | None
+    safe: bytes
 
 
 class Decoder:
@@ -71,17 +81,30 @@ class Decoder:
             raise UpstreamFailed(f"the chatbot sent an event of more than {self._max} bytes", reason="event_too_long")
 
     def _event(self, raw: bytes) -> Event:
-        if self._first:
-            self._first = False
-        elif raw.startswith(b"data: ") and raw.find(b"\n") == len(raw) - 2 and b"\r" not in raw:
-            return Event(raw, raw[6:-2])
-        lines = _LINE.split(raw.removeprefix(_BOM))
-        parts = []
+        first, self._first = self._first, False
+        if raw.startswith(b"data: ") and raw.find(b"\n") == len(raw) - 2 and b"\r" not in raw:
+            return Event(raw, raw[6:-2], raw)
+        text = raw.removeprefix(_BOM) if first else raw
+        lines = _LINE.split(text)
+        parts, kept = [], []
         for line in lines:
             name, _, value = line.partition(b":")
+            value = value.removeprefix(b" ")
             if name == b"data":
-                parts.append(value.removeprefix(b" "))
-        return Event(raw, b"\n".join(parts) if parts else None)
+                parts.append(value)
+                kept.append(line)
+            elif not name:
+                if value in _COMMENTS:
+                    kept.append(line)
+            elif (shape := _HARMLESS.get(name)) is not None and shape.fullmatch(value):
+                kept.append(line)
+        safe = text
+        if len(kept) != len(lines):
+            kept = [line for line in kept if line]
+            safe = b"\n".join(kept) + b"\n\n" if kept else b""
+        elif not _CLOSED.search(text):
+            safe = text + b"\n\n"
+        return Event(raw, b"\n".join(parts) if parts else None, safe)
 
 
 def data_event(data: bytes) -> bytes:

@@ -16,6 +16,7 @@ from guard.settings import Settings
 __all__ = ["AiohttpUpstream", "Upstream", "UpstreamReply"]
 
 _PIECE: Final = 64 * 1024
+_KEEP_SECONDS: Final = 4  # below the 5 s of common servers, so that no call meets a connection that is just being closed
 
 
 class UpstreamReply(Protocol):
@@ -77,7 +78,7 @@ class AiohttpUpstream:
     def _connect(self) -> aiohttp.ClientSession:
         settings = self._settings
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=settings.upstream_connections, keepalive_timeout=15),
+            connector=aiohttp.TCPConnector(limit=settings.upstream_connections, keepalive_timeout=_KEEP_SECONDS),
             timeout=aiohttp.ClientTimeout(
                 total=settings.upstream_total_seconds,
                 sock_connect=settings.upstream_connect_seconds,
@@ -108,12 +109,12 @@ class _Reply:
                     continue
                 # In small pieces: whoever reads stops at the bound, long before a bomb has opened.
                 rest = chunk
-                while rest:
+                while not inflate.eof:
                     piece = inflate.decompress(rest, _PIECE)
                     rest = inflate.unconsumed_tail
                     if piece:
                         yield piece
-                    if inflate.eof:
+                    if not rest and len(piece) < _PIECE:
                         break
             if inflate is not None and not inflate.eof:
                 raise UpstreamFailed("the chatbot's compressed reply broke off", reason="upstream_cut")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guard.gateway.gate import Gate
-from guard.gateway.openai_chat import decode_strings, frame_pieces
+from guard.gateway.openai_frames import decode_strings, frame_pieces
 from guard.gateway.openai_writer import ChunkWriter
 from guard.gateway.sse import Decoder, data_event
 from guard.turns.contract import Ending, Status, Verdict, VerdictKind
@@ -35,7 +35,7 @@ def _stream(texts: list[tuple[int, str, str]], piece: int) -> bytes:
 
 def _run(stream: bytes, sizes: list[int], whole: bool, kind: VerdictKind) -> tuple[bytes, list[str], bool]:
     gate, decoder = Gate(whole=whole, decode=decode_strings), Decoder(1 << 20)
-    writer = ChunkWriter("id", "m", 0, usage=False, structured=False)
+    writer = ChunkWriter("id", "m", 0, usage=False, structured=False, asked=2)
     out, judged = b"", []
     at = turn = 0
     while True:
@@ -43,7 +43,7 @@ def _run(stream: bytes, sizes: list[int], whole: bool, kind: VerdictKind) -> tup
         at, turn = at + len(chunk), turn + 1
         for event in decoder.feed(chunk):
             body = orjson.loads(event.data or b"")
-            gate.push(event.raw, body, *frame_pieces(body, "delta", structured=False))
+            gate.push(event.raw, body, *frame_pieces(body, "delta", structured=False, asked=2))
         if not chunk:
             gate.close()
         for ticket in gate.passages():
@@ -74,7 +74,7 @@ def test_released_bytes(
     said: dict[tuple[int, str], str] = {}
     for event in Decoder(1 << 20).feed(out):
         body = orjson.loads(event.data or b"")
-        for part in frame_pieces(body, "delta", structured=False)[0]:
+        for part in frame_pieces(body, "delta", structured=False, asked=2)[0]:
             key = part.choice, part.channel + part.slot
             said[key] = said.get(key, "") + part.text
     assert not any("SECRET" in text or "one thing" in text for text in said.values())
