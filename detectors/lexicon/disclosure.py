@@ -34,8 +34,8 @@ class Disclosure:
     """Values in [0, 1] that the words of a turn speak for.
 
     ``risk``: suicide or self-harm of the person. ``distress``: any risk, warning sign or hard feeling. ``fiction``: a story,
-    song or play is asked for. ``closing``: the person says goodbye. ``words``: the words of the turn, so that a reply may
-    name what the person named.
+    song or play is asked for. ``closing``: the person says goodbye. ``request``: a thing is asked for. ``words``: the words
+    of the turn, so that a reply may name what the person named.
     """
 
     risk: float = 0.0
@@ -45,6 +45,7 @@ class Disclosure:
     minor: float = 0.0
     fiction: float = 0.0
     closing: float = 0.0
+    request: float = 0.0
     words: frozenset[str] = frozenset()
 
 
@@ -81,5 +82,6 @@ class DisclosureReader:
             minor=max(values.get("context.minor", 0.0), best.get("context.minor", 0.0)),
             fiction=best.get("fiction", 0.0),
             closing=best.get("closing", 0.0),
+            request=best.get("topic", 0.0),
             words=frozenset(words_of(normal)),
         )

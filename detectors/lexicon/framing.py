@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["conditional", "denied", "framed", "negated", "quotations"]
+__all__ = ["Quotations", "conditional", "denied", "framed", "negated", "quotations"]
 
 _NEAR: Final = 90  # characters before a hit that can change what it means
 _AFTER: Final = 60
@@ -26,12 +27,12 @@ _NEGATED: Final = re.compile(rf"(?<!why )(?<!\w){_NEGATION}(?! (?:you|we|i|only|
 
 _HEDGE: Final = _one_of(
     "may|might|can|could|must|will|would|often|sometimes|still|also|just|even|been|probably|really|always|all",
-    "try to|tries to|want to|wants to",
+    "try to|tries to|want to|wants to|start to|started to|begin to|began to|come to|came to|tend to|seem to",
 )
 _SENSE: Final = _one_of(
     "feel|feels|felt|feeling|think|thinks|thought|thinking|believe|believing|say|said|saying|wrote|mention|mentioned",
     "fear|fearing|worry|worried|wonder|wondering|hear|heard|hearing|convinced|tell yourself|telling yourself|told",
-    "describe|describing|see|wish|afraid|asked|asking|blame|blaming|imagine|imagining",
+    "describe|describing|see|wish|afraid|asked|asking|blame|blaming|imagine|imagining|learn|learned|learnt|assume|assuming",
 )
 _SAYING: Final = _one_of(
     "say|says|said|saying|tell|tells|told|claim|claims|claimed|think|thinks|believe|believes|convince|insist|insists",
@@ -52,7 +53,7 @@ _FRAMED: Final = re.compile(
         r"(?:feels?|felt|feeling|seems?|seemed|looks?|sounds?)",
         r"(?:feel|feels|feeling|felt|seems?|sounds?|looks?) (?:like|as if|as though|that)|as if|as though",
         r"(?:told|tells|tell|telling|says to|said to|convince[sd]?|making|makes|made|make) "
-        r"(?:you|people|someone|survivors|victims|us|them)",
+        r"(?:you|yourself|people|someone|survivors|victims|us|them|him|her|your \w+)",
         rf"{_THOUGHT} (?:that|of|is|says|like|tells you)",
         rf"{_OTHERS}(?: {_HEDGE}){{0,3}} {_SAYING}",
         r"hear(?:ing)?|being told|been told|whether|even if|instead of|rather than|as opposed to|the opposite of",
@@ -60,7 +61,7 @@ _FRAMED: Final = re.compile(
     + r"(?!\w)[^;:.!?]*\Z"
 )
 _CONDITION: Final = _one_of(
-    "if|when|whether|unless|in case|suppose|supposing|until|since|because|once|have you|has|do you|did you|does",
+    "as long as|if|when|whether|unless|in case|suppose|supposing|until|since|because|once|have you|has|do you|did you|does",
     "could|might|can|may|or|who|people|someone|somebody",
 )
 _CONDITIONAL: Final = re.compile(rf"(?<!\w){_CONDITION}(?!\w)[^;:.!?]*\Z")
@@ -73,19 +74,11 @@ _DENIED: Final = re.compile(
     )
 )
 
-_QUOTED: Final = re.compile(r'"[^"\n]{1,300}"')
-_SAID_BEFORE: Final = re.compile(
-    _one_of(
-        "you|they|people|someone|anyone|friend|others|like|as|to|phrases?|words?|sentences?|messages?|text|thoughts?",
-        "line|parents|depression|voice",
-    )
-    + r"(?: \w+){0,2}?(?: (?:say|said|says|saying|tell|told|text|texting|write|wrote|ask|asking|hear|heard|hearing|like|as|"
-    r"you|them|is))?[ ,:]{1,3}\Z"
+_QUOTED: Final = re.compile(r'"[^"\n]{1,600}"')
+_SPOKEN: Final = re.compile(
+    r"\A\W*\"|\*|\b(?:whisper|murmur|smile|smirk|lean|sigh|giggle|blush|gasp|mutter|breathe|purr|plead|beg|sob|sniffle)(?:s|es|ing)?\b"
 )
-_SAID_AFTER: Final = re.compile(
-    r"\A,?\W{0,2}(?:is|are|was|can|may|might|would|hurts?|does|doesn't|isn't|aren't|won't|never|sounds?|seems?|feels?|or|and|"
-    r"that|you said|you wrote|they say)\b"
-)
+"""A reply that plays somebody: what stands in its quotation marks is what it says."""
 
 
 def _before(sentence: str, start: int, boundary: re.Pattern[str]) -> str:
@@ -117,14 +110,22 @@ def denied(sentence: str, end: int) -> bool:
     return _DENIED.match(sentence[end : end + _AFTER]) is not None
 
 
-def quotations(text: str) -> list[tuple[int, int]]:
-    """Spans of words in quotation marks that the reply reports or proposes, rather than says itself."""
+@dataclass(frozen=True, slots=True)
+class Quotations:
+    """The spans in quotation marks. ``played``: the reply plays somebody, and says them itself."""
+
+    spans: tuple[tuple[int, int], ...] = ()
+    played: bool = False
+
+    def covers(self, start: int, end: int, *, spoken: bool) -> bool:
+        """Whether the half-open span is quoted; ``spoken``: what a part that is played says counts as said."""
+        if spoken and self.played:
+            return False
+        return any(first <= start and end <= last for first, last in self.spans)
+
+
+def quotations(text: str) -> Quotations:
+    """What stands in quotation marks in a reply."""
     if '"' not in text:
-        return []
-    found = []
-    for match in _QUOTED.finditer(text):
-        before = text[max(0, match.start() - 40) : match.start()]
-        after = text[match.end() : match.end() + 20]
-        if _SAID_BEFORE.search(before) or _SAID_AFTER.match(after):
-            found.append(match.span())
-    return found
+        return Quotations()
+    return Quotations(tuple(match.span() for match in _QUOTED.finditer(text)), _SPOKEN.search(text) is not None)

@@ -15,7 +15,7 @@ from detectors.language import identify
 from detectors.lexicon.beats import Whole, judge
 from detectors.lexicon.clauses import sentences
 from detectors.lexicon.disclosure import NOTHING, Disclosure, DisclosureReader
-from detectors.lexicon.framing import conditional, denied, framed, negated, quotations
+from detectors.lexicon.framing import Quotations, conditional, denied, framed, negated, quotations
 from detectors.lexicon.rules import Hit, Rule, Rules, words_of
 from detectors.lexicon.user import UserReader
 from detectors.normalise import Normalised
@@ -33,7 +33,10 @@ _DAMPED: Final = 0.3  # the most that a quoted, framed or invented line counts
 _WHOLE: Final = frozenset(signal.name for signal in vocabulary(Side.REPLY) if signal.whole)
 _NAMES: Final = tuple(signal.name for signal in vocabulary(Side.REPLY))
 _SHORT: Final = {name.partition(".")[2]: name for name in _NAMES if name.startswith(("companion.", "harm."))}
-_GUARDED: Final = ("companion.", "harm.")  # what a negation before it takes back
+_GUARDED: Final = ("companion.", "harm.", "refusal.")  # what a negation before it takes back
+_CARELESS: Final = frozenset(("refusal.any", "harm.minimising", "harm.victim_blame", "harm.abandonment"))
+"""A sentence that does this takes up nothing of what the person said, whatever words it shares with them."""
+
 _INVENTED: Final = frozenset(
     [name for name in _NAMES if name.startswith("companion.")]
     + [
@@ -83,11 +86,14 @@ class ReplyReader:
         last = next((said.text for said in reversed(item.context) if said.speaker is Speaker.USER), "")
         found: dict[str, _Found] = {}
         kinds: list[frozenset[str]] = []
+        shared: set[str] = set()
         disclosed = _Lazy(self._disclosures, last)
         quoted = quotations(normalised.text)
         spans = sentences(normalised.text)
         for start, end in spans:
             here = self._sentence(normalised.text[start:end], start, disclosed, quoted)
+            if item.whole and not here.keys() & _CARELESS:
+                shared.update(words_of(normalised.text[start:end]))
             kinds.append(frozenset(name for name, one in here.items() if one.value >= _PRESENT))
             for name, one in here.items():
                 if name not in found or one.value > found[name].value:
@@ -101,13 +107,13 @@ class ReplyReader:
         if item.whole and readable:
             lengths = [end - start for start, end in spans]
             beats = {name: one.value for name, one in found.items()}
-            values.update(judge(Whole(beats, tuple(kinds), tuple(lengths), disclosed.get())))
+            values.update(judge(Whole(beats, tuple(kinds), tuple(lengths), frozenset(shared), disclosed.get())))
         return {
             name: (value, normalised.span(found[name].start, found[name].end) if name in found else None)
             for name, value in values.items()
         }
 
-    def _sentence(self, sentence: str, offset: int, disclosed: _Lazy, quoted: list[tuple[int, int]]) -> dict[str, _Found]:
+    def _sentence(self, sentence: str, offset: int, disclosed: _Lazy, quoted: Quotations) -> dict[str, _Found]:
         """The evidence in one sentence."""
         words = words_of(sentence)
         if not words:
@@ -132,7 +138,7 @@ class ReplyReader:
                     found[name] = _Found(value, offset + start, offset + hit.end)
         return found
 
-    def _grade(self, hit: Hit, sentence: str, offset: int, disclosed: _Lazy, quoted: list[tuple[int, int]]) -> float:
+    def _grade(self, hit: Hit, sentence: str, offset: int, disclosed: _Lazy, quoted: Quotations) -> float:
         """What one hit counts, with what stands around it and with what the person said."""
         rule = hit.rule
         grade = rule.grade
@@ -142,13 +148,15 @@ class ReplyReader:
         if rule.signal.startswith(_GUARDED):
             if "bare" not in options and negated(sentence, hit.start):
                 return 0.0
-            if any(start <= offset + hit.start and offset + hit.end <= end for start, end in quoted):
+            if quoted.covers(offset + hit.start, offset + hit.end, spoken=rule.signal != "refusal.any"):
                 grade = min(grade, _DAMPED)
             if "frame" in options and (framed(sentence, hit.start) or denied(sentence, hit.end)):
                 grade = min(grade, _DAMPED / 2)
             if "cond" in options and conditional(sentence, hit.start):
                 grade = min(grade, _DAMPED)
         if grade >= _PRESENT:
+            if len(sentence) > int(options.get("short", len(sentence))):
+                grade = _DAMPED
             if "calm" in options and disclosed.get().distress < _PRESENT:
                 grade = min(grade, float(options["calm"]))
             if "alarm" in options and disclosed.get().risk < _PRESENT:
