@@ -29,6 +29,7 @@ from guard.gateway.held import (
     Track,
     clear,
     edited,
+    gap,
     limit,
 )  # fmt: skip
 from guard.turns.contract import Ending, Passage, Reply, Verdict, VerdictKind
@@ -124,22 +125,23 @@ class Gate:
         choice = self._choices[track.choice]
         if choice.done:
             return
+        words = ticket.passage.text
+        # White space before a passage needs no verdict, so it may have left with what stands before it.
+        begins = ticket.start if track.channel in WHOLE else ticket.start + len(words) - len(words.lstrip())
         if kind is VerdictKind.COMPLETE or (kind is VerdictKind.TRIM and track.channel == "structured"):
+            track.cleared = begins
             self._complete(track.choice, verdict.text)
             return
         if kind is VerdictKind.TRIM:
             if track.channel == "tool":
                 choice.no_tools = True
-                track.edits.append((ticket.start, ticket.end, ""))
                 if verdict.text:
                     self._append(track.choice, verdict.text)
-            else:
-                text = verdict.text
-                if text and ticket.passage.text[:1].isspace():
-                    text = " " + text
-                track.edits.append((ticket.start, ticket.end, text))
+            elif begins < ticket.end:
+                track.edits.append((begins, ticket.end, verdict.text))
         elif kind is VerdictKind.HOLD and not choice.settled and not choice.held:
             choice.held = True
+            track.cleared = begins
             for each in choice.tracks:
                 each.floor = each.cleared
         track.cleared = ticket.end
@@ -178,7 +180,7 @@ class Gate:
                 if choice.done:
                     # What was said in the end, so that it is known again in history; nothing is to be added to it.
                     words = choice.words or ""
-                    said = f"{stands}\n\n{words}" if stands and words and not stands[-1].isspace() else stands + words
+                    said = stands + (gap(stands) if words else "") + words
                     out.append(Reply(index, said, said, "stop", cut=True))
                     continue
                 out.append(Reply(index, "".join(choice.text), stands, choice.finish, choice.cut))
@@ -202,7 +204,7 @@ class Gate:
                     choice = self._choices[track.choice]
                     choice.released.append(text)
                     if track.channel == "content":
-                        choice.last = text[-1]
+                        choice.last = (choice.last + text)[-2:]
             for index in frame.choices:
                 if index not in frame.gone:
                     choice = self._choices[index]
@@ -364,11 +366,13 @@ class Gate:
                 continue
             if choice.held or index in frame.finishes or index in frame.whole:
                 return False
-        for track, _, end, _ in frame.spans:
+        for track, start, end, text in frame.spans:
             if track is GONE:
                 continue
             choice = self._choices[track.choice]
-            if not choice.done and (choice.held or track.cleared < end):
+            if choice.done:
+                continue
+            if choice.held or (track.cleared < end and not text[max(0, track.cleared - start) :].isspace()):
                 return False
         return True
 
@@ -406,13 +410,13 @@ class Gate:
         if speak.choice in frame.gone or choice.gone:
             return None
         self._rewriting = True
-        spaced = bool(choice.last) and not choice.last.isspace()
-        spoken = speak._replace(spaced=spaced and bool(speak.text), opens=not choice.begun)
+        before = gap(choice.last) if speak.text and not speak.structured else ""
+        spoken = speak._replace(text=before + speak.text, opens=not choice.begun)
         choice.begun = True
         choice.gone = speak.finish is not None
         if speak.text:
-            choice.released.append(f"\n\n{speak.text}" if spaced else speak.text)
-            choice.last = speak.text[-1]
+            choice.released.append(spoken.text)
+            choice.last = (choice.last + spoken.text)[-2:]
             if choice.done and speak.finish is not None:
                 choice.words = None
         return spoken

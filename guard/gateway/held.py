@@ -20,6 +20,7 @@ __all__ = [
     "Track",
     "clear",
     "edited",
+    "gap",
     "limit",
 ]
 
@@ -41,15 +42,13 @@ class Piece(NamedTuple):
 
 
 class Speak(NamedTuple):
-    """Words of our own. ``finish``: the choice ends with them, for this reason. ``structured``: they belong into
-    ``refusal``. ``spaced``: content of this choice that does not end in white space has left before. ``opens``: nothing of
-    this choice has left before."""
+    """Words of our own, with a blank line before them where content stands before them. ``finish``: the choice ends with
+    them, for this reason. ``structured``: they belong into ``refusal``. ``opens``: nothing of it has left before."""
 
     choice: int
     text: str
     finish: str | None = None
     structured: bool = False
-    spaced: bool = False
     opens: bool = True
 
 
@@ -112,7 +111,7 @@ class Choice:
     released: list[str] = field(default_factory=list)
     current: Track | None = None  # what spoke last, reasoning aside
     turns: int = 0
-    last: str = ""  # the last character of the content that has left
+    last: str = ""  # the last two characters of the content that has left
     tracks: list[Track] = field(default_factory=list)
 
 
@@ -150,6 +149,11 @@ def limit(choice: Choice, track: Track) -> int:
     if track.channel in WHOLE:
         return 0
     return track.floor if choice.held else track.cleared
+
+
+def gap(text: str) -> str:
+    """What parts words of ours from the ``text`` before them."""
+    return "" if not text or text.endswith("\n\n") else "\n" if text.endswith("\n") else "\n\n"
 
 
 def clear(choice: Choice) -> bool:

@@ -22,7 +22,7 @@ class Listener(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._size = 0
+        self._size = self._parsed = 0  # bytes of the head, as they came and as they were read
         self._open = True  # the head of the next request is not complete
         self._begun = False  # some of it is there
         self._late: asyncio.TimerHandle | None = None
@@ -58,15 +58,17 @@ class Listener(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._open, self._begun, self._size = True, True, 0
+        self._open, self._begun, self._size, self._parsed = True, True, 0, 0
         super().on_message_begin()
 
+    def on_url(self, url: bytes) -> None:
+        """A part of the address. Raises :class:`HeadTooLarge`, which the parser turns into its own error."""
+        self._count(len(url))
+        super().on_url(url)
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header. Raises :class:`HeadTooLarge`, which the parser turns into its own error."""
-        self._size += len(name) + len(value)
-        if self._size > _HEAD_BYTES or len(self.headers) >= _HEADERS:
-            self._refusal = _head_too_large()
-            raise self._refusal
+        """One header. Raises as :meth:`on_url`."""
+        self._count(len(name) + len(value))
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -79,6 +81,12 @@ class Listener(HttpToolsProtocol):
         """Answers what is no HTTP, or more of it than is taken."""
         refusal, self._refusal = self._refusal, None
         self._refuse(refusal or BadRequest("this is no HTTP/1.1 request; send one", reason="bad_http"))
+
+    def _count(self, size: int) -> None:
+        self._parsed += size
+        if self._parsed > _HEAD_BYTES or len(self.headers) >= _HEADERS:
+            self._refusal = _head_too_large()
+            raise self._refusal
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
@@ -104,10 +112,14 @@ class Listener(HttpToolsProtocol):
         self._in_time()
         if self.transport.is_closing():
             return
-        if self._running is None or self._running.response_complete:  # else it would stand inside another answer
+        running = self._running
+        if running is None or running.response_complete or not running.response_started:  # else inside another answer
             body = error.body()
             head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
             self.transport.write(STATUS_LINE[error.status] + head + body)
+        if running is not None and not running.response_complete:
+            running.disconnected = True
+            running.message_event.set()
         self.transport.close()
 
 

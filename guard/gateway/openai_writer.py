@@ -72,7 +72,7 @@ class ChunkWriter:
         out = b""
         if speak.text or speak.opens:
             delta: dict[str, Any] = {"role": "assistant"} if speak.opens else {}
-            delta["refusal" if speak.structured else "content"] = _spaced(speak)
+            delta["refusal" if speak.structured else "content"] = speak.text
             out = self._chunk(speak.choice, delta, None)
         return out + self.end(speak.choice, speak.finish) if speak.finish is not None else out
 
@@ -130,7 +130,7 @@ def whole_edited(body: Mapping[str, Any], outs: Sequence[Out], *, structured: bo
             continue
         for speak in words:
             name = "refusal" if speak.structured else "content"
-            message[name] = (message.get(name) or "") + _spaced(speak) if speak.text else message.get(name)
+            message[name] = (message.get(name) or "") + speak.text if speak.text else message.get(name)
             finish = _without_tools(speak.finish, edited, index) or finish
         if any(speak.structured for speak in words):
             message["content"] = message.get("content") or None
@@ -139,10 +139,6 @@ def whole_edited(body: Mapping[str, Any], outs: Sequence[Out], *, structured: bo
     if (usage := _numbers(body.get("usage"))) is not None:
         kept["usage"] = usage
     return orjson.dumps(kept)
-
-
-def _spaced(speak: Speak) -> str:
-    return f"\n\n{speak.text}" if speak.spaced and not speak.structured else speak.text
 
 
 def _envelope(body: Mapping[str, Any]) -> dict[str, Any]:

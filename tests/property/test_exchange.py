@@ -129,10 +129,10 @@ def _expected(own: list[tuple[str, str]], kind: VerdictKind, ending: Ending | No
     for field, text in own:
         if WITHHELD.search(text):
             if kind is VerdictKind.COMPLETE:
-                return _and(content.rstrip(" ") if floor is None else floor, "ours")
+                return _and(content if floor is None else floor, "ours")
             text = "ours "
         if "PAUSE" in text and floor is None:
-            floor = content.rstrip(" ")
+            floor = content
         content += text if field == "content" else ""
     if ending is not None and ending.complete is not None:
         return _and(content if floor is None else floor, ending.complete)
@@ -140,7 +140,7 @@ def _expected(own: list[tuple[str, str]], kind: VerdictKind, ending: Ending | No
 
 
 def _and(content: str, words: str) -> str:
-    return content + ("" if not content or content[-1].isspace() else "\n\n") + words
+    return f"{content}\n\n{words}" if content else words
 
 
 _ENDINGS = st.sampled_from(
@@ -179,7 +179,8 @@ def test_stream_and_whole_reply_say_the_same(
         expected = _expected(own, kind, ends.get(at), posture is Posture.WHOLE)
         assert streamed[at].get("content", "") == expected
         assert (at_once[at].get("content") or "") == expected
-        assert streamed[at].get("reasoning_content", "") == (at_once[at].get("reasoning_content") or "")
+        thought = [told[at].get("reasoning_content") or "" for told in (streamed, at_once)]
+        assert thought[0].rstrip() == thought[1].rstrip()
         assert streamed[at]["finish"] == at_once[at]["finish"] == "stop"
 
 
