@@ -47,6 +47,7 @@ __all__ = ["Turn"]
 _RECORD_NOW: Final = 3  # severity from which a record is durable before the reply's last byte, in its own transaction
 _DISCLOSED: Final = 1
 _REFUSES: Final = 0.5
+_WITHHELD: Final = "ccs/harmful-reply"
 _IDENTITY: Final = "This is the safety part of this service."
 _CONTEXT_CHARACTERS: Final = 1200
 _NO_SCORE: Final = 0.0
@@ -76,6 +77,8 @@ class Turn:
         self._opening: Composition | None = None
         self._completions: dict[str, Composition] = {}
         self._final_text = ""
+        self._passages: dict[int, list[bool]] = {}  # of each choice's content: whether it was withheld
+        self._trimmed: Decision | None = None
         self._settled = False
         self._case_open = False
         self._user_task = room.spawn(self._judge_user())
@@ -290,10 +293,13 @@ class Turn:
         self._room.meters.stage("score_sentence", asyncio.get_running_loop().time() - started)
         self._tally.score(scores)
         decision = self._decide(Moment.REPLY_SENTENCE, scores)
+        if passage.channel == "content":
+            self._passages.setdefault(passage.choice, []).append(decision.action is Action.TRIM)
         if decision.action in (Action.COMPLETE, Action.REVISE) and decision.template is not None:
             composition = self._complete(decision.template, decision)
             return Verdict(VerdictKind.COMPLETE, composition.text)
         if decision.action is Action.TRIM:
+            self._trimmed = decision
             if decision.template is None:
                 return Verdict(VerdictKind.TRIM)
             need = self._need(decision.template, decision, declining=False)
@@ -333,6 +339,13 @@ class Turn:
             composition = self._complete(decision.template, decision)
             self._final_text = f"{reply.released} {composition.text}".strip()
             return Ending(self._tally.action, self._status(), complete=composition.text)
+        instead = self._instead(reply.choice)
+        if instead is not None:
+            self._tally.acted(Action.COMPLETE)
+            self._final_text = f"{reply.released} {instead.text}".strip()
+            if reply.released.strip():
+                return Ending(self._tally.action, self._status(), append=instead.text)
+            return Ending(self._tally.action, self._status(), complete=instead.text)
         self._final_text = reply.text
         addition = None if reply.cut else self._addition(decision, reply)
         if addition is not None:
@@ -341,6 +354,15 @@ class Turn:
             self._final_text = f"{reply.text} {addition.text}"
             return Ending(self._tally.action, self._status(), append=addition.text)
         return Ending(self._tally.action, self._status())
+
+    def _instead(self, choice: int) -> Composition | None:
+        """What is said where nothing is left of the chatbot's reply: every sentence was withheld."""
+        withheld, decision = self._passages.get(choice, []), self._trimmed
+        if decision is None or not withheld or not all(withheld):
+            return None
+        vulnerable = self._view is not None and self._view.vulnerable
+        template = decision.template if decision.template is not None and not vulnerable else _WITHHELD
+        return self._complete(template, decision)
 
     def _addition(self, decision: Decision, reply: Reply) -> Composition | None:
         """What the reply still lacks, by the rules of either side."""
