@@ -198,6 +198,17 @@ tommorow tomorrow
 tomorow tomorrow
 tonigt tonight
 seggs sex
+rly really
+rlly really
+nvr never
+lil little
+sumtimes sometimes
+somtimes sometimes
+mayb maybe
+prolly probably
+probs probably
+defo definitely
+deffo definitely
 killmyself kill myself
 killmeself kill myself
 wanttodie want to die
