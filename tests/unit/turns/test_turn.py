@@ -1,0 +1,187 @@
+"""One turn from the first byte to its record, with detectors that say what a test says."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from guard.turns.contract import Delivered, Passage, Reply, Status, VerdictKind
+from policies.decision import Action, Posture
+from tests.unit.turns.desk import World
+
+PLAN = {f"risk.suicide_ge{level}": 0.9 for level in (2, 3, 4, 5)} | {"risk.suicide": 0.9, "risk.suicide_high": 0.9}
+IDEATION = {"risk.suicide": 0.9, "risk.suicide_ge2": 0.9}
+GUILT = {"companion.retention": 0.9, "harm.coercive": 0.4}
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def passage(text: str, *, first: bool = True, before: str = "", choice: int = 0, channel: str = "content") -> Passage:
+    return Passage(choice, channel, text, before, first)
+
+
+async def finish(world: World) -> None:
+    assert await world.room.drain(5) == 0
+
+
+async def test_a_plain_turn_passes_untouched_and_is_recorded_with_its_scores(world: World) -> None:
+    turn = world.desk.begin(world.request("hello there"))
+    assert await turn.speculate()
+    opening = await turn.opening()
+    assert (opening.action, opening.completion, opening.guidance) == (Action.ALLOW, None, None)
+    assert (opening.posture, opening.status) == (Posture.SENTENCE, Status.FULL)
+    assert (await turn.judge(passage("Hello."))).kind is VerdictKind.RELEASE
+    ending = await turn.end(Reply(0, "Hello.", "Hello.", "stop"))
+    assert (ending.complete, ending.append) == (None, None)
+    await turn.settle()
+    turn.close(Delivered.WHOLE)
+    await finish(world)
+    (entry,) = world.records.enqueued
+    assert (entry.delivered, entry.severity, entry.case, entry.referral) == (Delivered.WHOLE, 0, None, None)
+    assert entry.user is not None
+    assert entry.reply is not None
+    assert entry.session_signals["session.state"] == "steady"
+    assert (entry.text.user, entry.text.reply) == ("", "")
+
+
+async def test_a_plan_is_recorded_before_anything_is_said_and_completed(world: World) -> None:
+    world.scorer.says["…"] = PLAN
+    turn = world.desk.begin(world.request("…"))
+    opening = await turn.opening()
+    assert opening.action is Action.COMPLETE
+    assert opening.completion is not None
+    assert "988" in opening.completion
+    assert len(world.records.committed) == 1
+    case = world.records.committed[0].case
+    assert case is not None
+    assert (case.severity, case.to) == (3, "crisis-team")
+    await turn.settle()
+    turn.close(Delivered.WHOLE)
+    await finish(world)
+    assert world.records.enqueued[-1].referral is not None
+
+
+async def test_a_client_that_goes_away_at_once_changes_nothing_of_it(world: World) -> None:
+    world.scorer.says["…"] = PLAN
+    turn = world.desk.begin(world.request("…"))
+    waiting = asyncio.ensure_future(turn.opening())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    turn.close(Delivered.NONE)
+    await finish(world)
+    assert world.records.committed[0].case is not None
+    entry = world.records.enqueued[-1]
+    assert (entry.delivered, entry.severity) == (Delivered.NONE, 3)
+    assert entry.referral is None  # what was never said refers nobody
+
+
+async def test_where_nothing_takes_the_record_the_answer_still_goes_out_with_an_alert(world: World) -> None:
+    world.scorer.says["…"] = PLAN
+    world.records.full = True
+    opening = await world.desk.begin(world.request("…")).opening()
+    assert opening.completion is not None
+    assert world.records.alerts == ["journal_full"]
+
+
+async def test_nobody_speculates_on_a_hard_session_an_open_question_or_a_call_with_effects(world: World) -> None:
+    assert not await world.desk.begin(world.request("hi", session="effects", effects=True)).speculate()
+    world.scorer.says["…"] = IDEATION
+    turn = world.desk.begin(world.request("…"))
+    await turn.opening()
+    await turn.end(Reply(0, "I see. Do you like tea?", "", "stop"))
+    await turn.settle()
+    turn.close(Delivered.WHOLE)
+    await finish(world)
+    later = world.desk.begin(world.request("…", "I see.", "tea please"))
+    assert not await later.speculate()
+    assert (await later.opening()).posture is Posture.WHOLE
+    alone = world.request("low", "Are you thinking of killing yourself?", "no", session=None)
+    assert not await world.desk.begin(alone).speculate()
+    await finish(world)
+
+
+async def test_a_refusal_after_a_disclosure_is_held_and_completed_as_a_whole(world: World) -> None:
+    world.scorer.says |= {
+        "…": {"risk.suicide": 0.9},
+        "I can't help with that.": {"refusal.any": 0.9, "refusal.abrupt": 0.9},
+    }
+    turn = world.desk.begin(world.request("…"))
+    assert (await turn.opening()).guidance is not None
+    assert (await turn.judge(passage("I can't help with that."))).kind is VerdictKind.HOLD
+    ending = await turn.end(Reply(0, "I can't help with that.", "", "stop"))
+    assert ending.action is Action.COMPLETE
+    assert ending.complete is not None
+    assert "I can't help with that." not in ending.complete
+
+
+async def test_the_same_refusal_without_a_disclosure_is_none_of_ours(world: World) -> None:
+    world.scorer.says["I can't help with that."] = {"refusal.any": 0.9, "refusal.abrupt": 0.9}
+    turn = world.desk.begin(world.request("write my thesis"))
+    assert (await turn.judge(passage("I can't help with that."))).kind is VerdictKind.RELEASE
+    ending = await turn.end(Reply(0, "I can't help with that.", "I can't help with that.", "stop"))
+    assert (ending.complete, ending.append) == (None, None)
+
+
+async def test_a_sentence_that_holds_on_is_bridged_and_the_rest_stays(world: World) -> None:
+    world.scorer.says["Don't leave me."] = GUILT
+    turn = world.desk.begin(world.request("good night"))
+    assert (await turn.judge(passage("It was a nice evening."))).kind is VerdictKind.RELEASE
+    verdict = await turn.judge(passage("Don't leave me.", first=False, before="It was a nice evening."))
+    assert verdict.kind is VerdictKind.TRIM
+    assert verdict.text
+    ending = await turn.end(Reply(0, "It was a nice evening. Don't leave me.", "It was a nice evening.", "stop"))
+    assert (ending.action, ending.complete, ending.append) == (Action.TRIM, None, None)
+
+
+@pytest.mark.parametrize(("released", "where"), [("", "complete"), ("Leaving is all right.", "append")])
+async def test_where_nothing_is_left_of_a_reply_a_whole_one_is_said(world: World, released: str, where: str) -> None:
+    world.scorer.says["Don't leave me."] = GUILT
+    turn = world.desk.begin(world.request("good night"))
+    await turn.judge(passage("Don't leave me."))
+    ending = await turn.end(Reply(0, "Don't leave me.", released, "stop"))
+    assert ending.action is Action.COMPLETE
+    text = getattr(ending, where)
+    assert text
+    assert "This is the safety part of this service." in text
+    assert getattr(ending, {"complete": "append", "append": "complete"}[where]) is None
+
+
+async def test_what_is_missing_is_no_zero_and_no_crisis_either(world: World) -> None:
+    world.scorer.away = True
+    opening = await world.desk.begin(world.request("my cat is grey")).opening()
+    assert opening.status is Status.DEGRADED
+    assert opening.posture is Posture.WHOLE
+    assert opening.completion is None
+    assert world.records.alerts == ["detectors_unavailable"]
+    assert world.records.committed == []
+
+
+async def test_a_repeated_request_is_an_attempt_with_the_same_words_and_counts_once(world: World) -> None:
+    world.scorer.says["…"] = PLAN
+    texts = []
+    for _ in range(2):
+        turn = world.desk.begin(world.request("…"))
+        opening = await turn.opening()
+        texts.append(opening.completion)
+        await turn.end(Reply(0, opening.completion or "", "", "stop"))
+        await turn.settle()
+        turn.close(Delivered.WHOLE)
+        await finish(world)
+    assert texts[0] == texts[1]
+    entries = world.records.enqueued
+    assert {entry.turn_id for entry in entries} == {entries[0].turn_id}
+    assert [entry.attempt for entry in entries] == [1, 2]
+    assert [entry.ordinal for entry in entries] == [1, 1]
+
+
+async def test_text_is_kept_only_where_the_tenant_keeps_it(world: World) -> None:
+    turn = world.desk.begin(world.request("hello there"))
+    await turn.opening()
+    await turn.end(Reply(0, "Hello.", "", "stop"))
+    turn.close(Delivered.WHOLE)
+    await finish(world)
+    assert world.records.enqueued[-1].text.user == ""
