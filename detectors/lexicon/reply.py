@@ -29,7 +29,7 @@ BASE: Final = 0.02
 _LANGUAGES: Final = ("en", None)  # too short to tell reads as English
 _FILES: Final = ("reply_words", "reply_companion", "reply_limits", "reply_care", "reply_harm")
 _PRESENT: Final = 0.5
-_DAMPED: Final = 0.3  # the most that a quoted, framed or invented line counts
+_DAMPED: Final = 0.25  # the most that a quoted, framed or invented line counts
 _WHOLE: Final = frozenset(signal.name for signal in vocabulary(Side.REPLY) if signal.whole)
 _NAMES: Final = tuple(signal.name for signal in vocabulary(Side.REPLY))
 _SHORT: Final = {name.partition(".")[2]: name for name in _NAMES if name.startswith(("companion.", "harm."))}
@@ -204,4 +204,4 @@ def _invented(name: str, value: float, disclosed: _Lazy) -> float:
     if value < _PRESENT or name not in _INVENTED:
         return value
     said = disclosed.get()
-    return min(value, _DAMPED) if said.fiction >= _PRESENT > said.distress else value
+    return min(value, _DAMPED) if said.fiction >= _PRESENT > max(said.risk, said.abuse) else value
