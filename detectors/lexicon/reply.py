@@ -98,7 +98,7 @@ class ReplyReader:
             for name, one in here.items():
                 if name not in found or one.value > found[name].value:
                     found[name] = one
-        readable = identify(item.text, item.language) in _LANGUAGES
+        readable = (item.language or identify(item.text)) in _LANGUAGES
         values = {
             name: found[name].value if name in found else BASE
             for name in _NAMES

@@ -18,7 +18,8 @@ _STARRED = {signal.name for signal in vocabulary(Side.REPLY) if signal.whole}
 _PIECES = (
     "I'm sorry, but I can't help with that.", "you don't need anybody else, ", "please don't go ", "your friends", " if ",
     "it's your fault", "I love you", "nobody would miss you", "not ", '"', "*", "...", "?", "!", "\n", " - ", "988",
-    "\u200b", "\ud800", "😭", "Thank you for telling me. ", "there is no way out", "you feel that ", "promise me", "ok", "é", "文字",
+    "\u200b", "\ud800", "😭", "Thank you for telling me. ", "there is no way out", "you feel that ", "promise me", "ok",
+    "é", "文字",
 )  # fmt: skip
 _TEXT = st.one_of(
     st.text(alphabet=st.characters(codec=None, exclude_categories=()), max_size=300),
