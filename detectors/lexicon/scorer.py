@@ -8,6 +8,9 @@ from typing import Final
 
 from detectors.contract import Item
 from detectors.language import identify
+from detectors.lexicon.answers import inherited, read_answer, recency
+from detectors.lexicon.levels import derive
+from detectors.lexicon.reply import ReplyReader
 from detectors.lexicon.user import Reading, UserReader
 from detectors.normalise import Normalised, normalise
 from detectors.signals import Scores, Side, Tier
@@ -27,16 +30,25 @@ class LexiconScorer:
 
     def __init__(self) -> None:
         self._user = UserReader()
+        self._reply = ReplyReader(self._user)
         self.model = f"lexicon@{_VERSION}-{_digest()}"
 
     def score_one(self, item: Item) -> Scores:
         """The scores of one text. Never raises for what it contains; linear in its length."""
-        if item.side is not Side.USER:
-            return Scores.of(item.side, self.model, {}, language=item.language)
         normalised = normalise(item.text)
+        if item.side is not Side.USER:
+            return self._replied(item, normalised)
         language = item.language or identify(item.text)
         reading = self._user.read(normalised.text, item)
+        if item.question is not None:
+            _answer(reading, item.text, item.question, language)
         return self._scores(item, reading, normalised, language)
+
+    def _replied(self, item: Item, normalised: Normalised) -> Scores:
+        found = self._reply.read(item, normalised)
+        values = {name: value for name, (value, _) in found.items()}
+        spans = {name: span for name, (_, span) in found.items() if span is not None}
+        return Scores.of(item.side, self.model, values, tier=Tier.LEXICON, spans=spans, language=item.language)
 
     def _scores(self, item: Item, reading: Reading, normalised: Normalised, language: str | None) -> Scores:
         spans = {
@@ -47,6 +59,16 @@ class LexiconScorer:
         return Scores.of(
             item.side, self.model, reading.values, tier=Tier.LEXICON, spans=spans, tags=reading.tags, language=language
         )
+
+
+def _answer(reading: Reading, text: str, question: int, language: str | None) -> None:
+    """Adds what the text says to the safety question that is open, and what that means for the risk that was asked about."""
+    answers = read_answer(text, question, language)
+    reading.values.update(answers)
+    for name, value in inherited(question, answers).items():
+        if reading.lift(name, value) and name == "risk.suicide_behaviour":
+            reading.tags[name] = recency(text) or "unknown"
+    derive(reading.values, reading.spans, reading.tags)
 
 
 def _digest() -> str:
