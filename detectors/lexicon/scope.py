@@ -29,7 +29,7 @@ _RAISERS: Final = frozenset("think believe that like mean meant say said saying 
 _FIRST: Final = frozenset("i i'm i've i'd i'll me my myself mine we we're us our".split())  # noqa: SIM905
 _SECOND: Final = frozenset("you your you're you've yourself you'd you'll".split())  # noqa: SIM905
 _THIRD: Final = frozenset(
-    """he she they him her his their he's she's they're them who someone somebody people everyone person friend friends
+    """he she they him her his their he's she's they're who someone somebody people everyone person friend friends
     brother sister mom mum mother dad father son daughter boyfriend girlfriend husband wife partner cousin uncle aunt
     roommate flatmate colleague coworker student students patient patients client clients kid kids child children teen
     teens teenager teenagers boy girl boys girls man woman men women guy character villain protagonist hero heroine
@@ -47,7 +47,8 @@ _REPORTED: Final = re.compile(
     r"{0,2}\W{1,3}"
     + _SAID
     + r"(?:\W{1,3}(?:me|us|to me|to us|him|her|everyone|online|once|today|yesterday|last night|in class))?"
-    r"(?:\W{1,3}(?:that|things like|stuff like|how|something like))?\W{0,4}(?:\b(?:maybe|sometimes)\W{1,3})?\Z"
+    r"(?:\W{1,3}(?:that|things like|stuff like|how|something like))?\W{0,4}"
+    r"(?:\b(?:i|i'm|i'll|i'd|i've)\b(?:\W{1,3}[\w']{1,20}){0,4}\W{1,3})?\Z"
 )
 
 

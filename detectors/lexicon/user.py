@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Final
 
 from detectors.contract import Item, Speaker
@@ -74,23 +75,11 @@ class UserReader:
         if not passage.sentences:
             return _finished(reading)
         weighed = [weigh(hit, sentence, passage) for sentence in passage.sentences for hit in sentence.hits]
-        _gather(reading, weighed)
-        self._with_context(reading, passage, item)
-        _joined(reading, weighed)
+        before = cache(lambda: self._before(item))
+        _gather(reading, weighed, before)
+        _with_context(reading, passage, before)
+        _joined(reading, weighed, passage)
         return _finished(reading)
-
-    def _with_context(self, reading: Reading, passage: Passage, item: Item) -> None:
-        """What only the messages before can tell: a bare "tonight", a question about heights."""
-        means = [(s.start + h.start, s.start + h.end, h.rule.grade) for s in passage.sentences for h in s.frame("means")]
-        goes_on = next((s for s in passage.sentences if passage.brief and s.framed("continuation")), None)
-        if not means and goes_on is None:
-            return
-        before = self._before(item)
-        for start, end, grade in means:
-            clear = grade >= 0.7
-            reading.lift("risk.means_information", (0.85 if before >= 0.35 else 0.5) if clear else 0.3, (start, end))
-        if goes_on is not None and before >= 0.7:
-            reading.lift("risk.suicide_imminent", 0.7, (goes_on.start, goes_on.start + len(goes_on.text)))
 
     def _before(self, item: Item) -> float:
         """How much of suicide, self-harm or despair the person's last messages held."""
@@ -110,8 +99,18 @@ class UserReader:
         return found
 
 
-def _gather(reading: Reading, weighed: Sequence[Weighed]) -> None:
-    """Each match under its own name, the highest of a name winning."""
+def _with_context(reading: Reading, passage: Passage, before: Callable[[], float]) -> None:
+    """What only the messages before can tell: a bare "tonight", a question about heights."""
+    for sentence in passage.sentences:
+        for hit in sentence.frame("means"):
+            value = 0.3 if hit.rule.grade < 0.7 else 0.85 if before() >= 0.35 else 0.5
+            reading.lift("risk.means_information", value, (sentence.start + hit.start, sentence.start + hit.end))
+        if passage.brief and sentence.framed("continuation") and before() >= 0.7:
+            reading.lift("risk.suicide_imminent", 0.7, (sentence.start, sentence.start + len(sentence.text)))
+
+
+def _gather(reading: Reading, weighed: Sequence[Weighed], before: Callable[[], float]) -> None:
+    """Each match under its own name, the highest of a name winning. ``before``: what the last messages held of despair."""
     needs: list[tuple[Weighed, str]] = []
     for one in weighed:
         rule = one.hit.rule
@@ -121,18 +120,33 @@ def _gather(reading: Reading, weighed: Sequence[Weighed]) -> None:
             reading.lift("context.figurative", one.figurative, span)
         if one.past:
             reading.lift("context.past", 0.9, span)
-        if one.other:
+        if one.other and "from" not in rule.options:
             reading.lift("concern.suicide" if rule.signal.startswith("risk.suicide") else "concern.harm", one.other, span)
         if "from" in rule.options and one.value >= 0.2:
             needs.append((one, rule.options["from"]))
             continue
         _enter(reading, one, span)
     for one, needed in needs:
-        if any(value >= 0.3 for name, value in reading.values.items() if name.startswith(_NEEDED.get(needed, needed))):
-            _enter(reading, one, (one.sentence.start + one.hit.start, one.sentence.start + one.hit.end))
+        met = any(reading.values.get(name, 0.0) >= least for name, least in _NEEDED[needed].items())
+        if not met and needed == "despair":
+            met = len({other.hit.rule.source for other, name in needs if name == needed}) > 1 or before() >= _DESPAIR
+        if met or needed == "despair":
+            span = (one.sentence.start + one.hit.start, one.sentence.start + one.hit.end)
+            _enter(reading, one if met else replace(one, value=min(one.value, _UNSUPPORTED)), span)
 
 
-_NEEDED: Final[Mapping[str, str]] = {"abuse": "abuse.", "eating": "risk.eating"}
+_DESPAIR: Final = 0.5
+_UNSUPPORTED: Final = 0.1  # under WATCH: everyday talk has these words too
+_NEEDED: Final[Mapping[str, Mapping[str, float]]] = {
+    "abuse": dict.fromkeys(("abuse.partner", "abuse.sexual", "abuse.child", "abuse.dependent", "abuse.exploitation"), 0.3),
+    "eating": {"risk.eating": 0.3},
+    "risk.violence": {"risk.violence": 0.3},
+    "despair": {
+        "risk.suicide": 0.3, "risk.self_harm": 0.5, "warning.farewell": 0.35, "warning.hopeless": 0.5, "warning.burden": 0.5,
+        "warning.trapped": 0.5, "warning.sudden_calm": 0.5, "distress": 0.65, "risk.emergency_now": 0.5,
+    },
+}  # fmt: skip
+"""What else must be there for a rule with ``from=`` in its heading to count."""
 
 
 def _enter(reading: Reading, one: Weighed, span: tuple[int, int]) -> None:
@@ -168,9 +182,16 @@ def _when(one: Weighed) -> str:
     return min(found, key=_RECENCY.index) if found else "unknown"
 
 
-def _joined(reading: Reading, weighed: Sequence[Weighed]) -> None:
-    """Weak signs that together say more than each alone."""
+def _joined(reading: Reading, weighed: Sequence[Weighed], passage: Passage) -> None:
+    """Signs that together say more than each alone."""
     values = reading.values
+    for one in weighed:
+        if one.hit.rule.signal == "risk.suicide" and one.value >= 0.7 and int(one.hit.rule.options.get("level", "1")) >= 4:
+            at = one.sentence.number
+            if any(near.framed("soon") for near in passage.sentences[max(0, at - 1) : at + 2]):
+                reading.lift(
+                    "risk.suicide_imminent", 0.7, (one.sentence.start + one.hit.start, one.sentence.start + one.hit.end)
+                )
     hints = {
         one.hit.rule.source: one
         for one in weighed

@@ -21,6 +21,7 @@ _SELF: Final = (
     "risk.command_voices", "risk.mania", "risk.substance", "risk.overdose_or_withdrawal", "risk.emergency_now",
 )  # fmt: skip
 _OF_SUICIDE: Final = ("risk.suicide", "risk.suicide_behaviour", "risk.suicide_imminent")
+_OF_ANYBODY: Final = ("risk.emergency_now", "risk.overdose_or_withdrawal", "risk.command_voices", "risk.psychosis")
 _OF_VIOLENCE: Final = ("risk.violence", "violence.target", "violence.intent", "violence.mass")
 _PAST_VERB: Final = re.compile(
     r"\b(?:was|were|had|did|tried|attempted|wanted|took|swallowed|overdosed|felt|thought|considered|planned|used to|cut|"
@@ -36,7 +37,13 @@ _IF_EVER: Final = re.compile(
     r"\bif (?:i|you|we|someone|somebody|anyone|he|she|they)\W+(?:\w+\W+)?ever\W+(?:\w+\W+){0,3}\Z|\bin case i\W+\Z"
 )
 _MASKED: Final = "risk,violence,concern,abuse,warning,distress"
+_STILL: Final = re.compile(
+    r"\W{1,4}(?:\w+\W+){0,8}?(?:still|never stopped|to this day|and now|never went away|every day since|ever since)\b"
+)
+_FEARED: Final = re.compile(r"\b(?:afraid|scared|worried|terrified|fear|fears|frightened)\W+(?:that\W+)?(?:of\W+)?\Z")
 _FAR: Final = 80  # characters between a match and a time that still dates it
+_ACUTE: Final = ("risk.emergency_now", "risk.overdose_or_withdrawal", "risk.medical_emergency")
+_UNLESS: Final = re.compile(r"\b(?:unless|in case|as if|as though|like)\W+(?:\w+\W+){0,2}\Z")
 _NUMBER: Final = re.compile(r"(?:\d|hundred|thousand|few|many|several|ten|five)\s*\Z")
 
 
@@ -79,6 +86,10 @@ def weigh(hit: Hit, sentence: Sentence, passage: Passage) -> Weighed:
         whose = _whose(hit, sentence, passage, before, words)
         if whose is not None:
             return whose
+    if signal in _OF_VIOLENCE and _by_others(before, words):
+        return Weighed(hit, sentence, ELSEWHERE, other=min(grade, 0.7))
+    if signal in _ACUTE and _UNLESS.search(before):
+        return Weighed(hit, sentence, FAINT)
     if _IF_EVER.search(before):
         return Weighed(hit, sentence, min(grade, FAINT))
     figure = _figure(hit, sentence, passage, before, words)
@@ -118,6 +129,9 @@ def _whose(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: s
             return None
         return Weighed(hit, sentence, ELSEWHERE, other=min(grade, 0.7) if subject == Subject.THIRD else 0.0)
     if signal not in _OF_SUICIDE and signal != "risk.self_harm":
+        third = subject_of(before, words, "") == Subject.THIRD
+        if third and signal in _SELF and signal not in _OF_ANYBODY:
+            return Weighed(hit, sentence, ELSEWHERE, other=min(grade, 0.7))
         return None
     after = sentence.text[hit.end :]
     subject = subject_of(before, words, after)
@@ -125,11 +139,12 @@ def _whose(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: s
         return Weighed(
             hit, sentence, ELSEWHERE, other=0.0 if passage.topical or passage.made_up or passage.watched else grade
         )
-    if subject == Subject.SECOND:
+    if subject == Subject.SECOND and hit.rule.pattern.words.isdisjoint(("you", "yourself")):
         return Weighed(hit, sentence, ELSEWHERE)
     if subject == Subject.NOBODY and (passage.topical or passage.made_up or passage.watched):
         return Weighed(hit, sentence, ELSEWHERE, figurative=0.9)
-    if subject == Subject.NOBODY and (after.rstrip().endswith("?") or is_about_others(after)):
+    asks_all = not hit.rule.pattern.words.isdisjoint(("anyone", "anybody", "you"))
+    if subject == Subject.NOBODY and not asks_all and (after.rstrip().endswith("?") or is_about_others(after)):
         return Weighed(hit, sentence, min(grade, FAINT))
     return None
 
@@ -150,6 +165,8 @@ def _figure(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: 
         or (sentence.framed("fiction") and _quoted(sentence.text, hit))
     ):
         return Weighed(hit, sentence, ELSEWHERE, figurative=0.9)
+    if signal in _OF_VIOLENCE and _FEARED.search(before):
+        return Weighed(hit, sentence, FAINT)
     light = passage.laughing or passage.trivial
     if signal.startswith("abuse.") and passage.laughing:
         return Weighed(hit, sentence, min(grade, 0.4), figurative=0.6)
@@ -162,7 +179,7 @@ def _figure(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: 
         if made and (light or passage.watched):
             return Weighed(hit, sentence, ELSEWHERE, figurative=0.8)
         if passage.laughing:
-            return Weighed(hit, sentence, min(grade, 0.45 if level <= 1 else 0.6), figurative=0.6)
+            return Weighed(hit, sentence, min(grade, 0.45 if level <= 1 and grade < 0.9 else 0.6), figurative=0.6)
         if made and level <= 2:
             return Weighed(hit, sentence, min(grade, 0.4 if level <= 1 else 0.5), figurative=0.5)
     return None
@@ -189,6 +206,11 @@ def _quoted(text: str, hit: Hit) -> bool:
     return head.count('"') % 2 == 1 or bool(re.search(r":\W{0,4}\Z|(?:\A|\W)'\Z", head))
 
 
+def _by_others(before: str, words: str) -> bool:
+    """Whether somebody else would do the harm: the victim's name in the match is not who acts."""
+    return not is_own(words) and before.strip() != "" and subject_of(before, "", "") in (Subject.THIRD, Subject.SECOND)
+
+
 def _swallowed(hit: Hit, words: str) -> bool:
     """Whether a word of denial stands in a gap of the match: ``I have no thoughts of …`` where the rule has no "no"."""
     return not NEGATORS.intersection(tokens(words)) <= hit.rule.pattern.words
@@ -210,4 +232,6 @@ def is_past(hit: Hit, sentence: Sentence, passage: Passage) -> bool:
     if not name:
         before = passage.sentences[sentence.number - 1] if sentence.number else None
         return before is not None and before.framed("past") and not _ONGOING.search(words)
+    if _STILL.match(sentence.text[hit.end : hit.end + 90]):
+        return False
     return name == "past" and not _ONGOING.search(words) and (nearest < _FAR or "used to" in told)
