@@ -49,7 +49,8 @@ def show(
     paths = Paths.of(settings.home)
     with _gateway(settings, paths, console, own=own, url=url, key_file=key_file) as gateway:
         console.print(f"Playing through {gateway.address}/v1", highlight=False)
-        console.print("Scores are estimates, not a diagnosis; the people in these conversations are invented.", style="dim")
+        told = "Scores are estimates, not a diagnosis; the people in these conversations are invented."
+        console.print(told, style="dim", soft_wrap=True)
         if plain:
             play(gateway, PlainStage(console), only)
             return

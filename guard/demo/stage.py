@@ -185,9 +185,9 @@ class PlainStage:
         read = reading(scene)
         self._line(f"reply      {' '.join(scene.said.split())}")
         if scene.withheld:
-            self._line(f"held back  {' '.join(scene.withheld)}")
+            self._line(f"held back  {_flat(scene.withheld)}")
         if scene.added and scene.withheld != scene.added:
-            self._line(f"handrail's {' '.join(scene.added)}")
+            self._line(f"handrail's {_flat(scene.added)}")
         self._line(f"action     {read.action}, severity {read.severity}, session {read.state or 'unknown'}, {read.status}")
         if read.signals:
             self._line(f"signals    {', '.join(f'{name} {value:.2f}' for name, value in read.signals)}")
@@ -205,3 +205,7 @@ class PlainStage:
 
     def _line(self, text: str) -> None:
         self._console.print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+def _flat(sentences: Iterable[str]) -> str:
+    return " ".join(" ".join(sentences).split())
