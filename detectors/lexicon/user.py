@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from typing import Final
 
 from detectors.contract import Item, Speaker
+from detectors.lexicon.combination import combine
 from detectors.lexicon.levels import LADDER, derive
 from detectors.lexicon.passage import Passage
+from detectors.lexicon.reading import Reading
 from detectors.lexicon.rules import Rules
 from detectors.lexicon.weight import Weighed, weigh
 from detectors.normalise import normalise
@@ -40,24 +42,6 @@ _CONTEXT_CHARACTERS: Final = 1200
 _CONTEXT_TURNS: Final = 2
 
 
-@dataclass(slots=True)
-class Reading:
-    """What was read: values by signal, spans in the normalised text, tags."""
-
-    values: dict[str, float]
-    spans: dict[str, tuple[int, int]] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-
-    def lift(self, name: str, value: float, span: tuple[int, int] | None = None) -> bool:
-        """Raises a signal; a span goes with the value that it belongs to. False where it was as high already."""
-        if value <= self.values.get(name, 0.0):
-            return False
-        self.values[name] = value
-        if span is not None:
-            self.spans[name] = span
-        return True
-
-
 class UserReader:
     """Reads a person's messages. Without state after construction: safe in any number of threads."""
 
@@ -76,9 +60,12 @@ class UserReader:
             return _finished(reading)
         weighed = [weigh(hit, sentence, passage) for sentence in passage.sentences for hit in sentence.hits]
         before = cache(lambda: self._before(item))
-        _gather(reading, weighed, before)
+        weighed = _gather(reading, weighed, before)
         _with_context(reading, passage, before)
-        _joined(reading, weighed, passage)
+        combine(reading, weighed, passage)
+        for group, behaviours in INTIMA.items():
+            best = max(behaviours, key=lambda behaviour: reading.values[f"intima.{behaviour}"])
+            reading.lift(f"attachment.{group}", reading.values[f"intima.{best}"], reading.spans.get(f"intima.{best}"))
         return _finished(reading)
 
     def _before(self, item: Item) -> float:
@@ -109,8 +96,12 @@ def _with_context(reading: Reading, passage: Passage, before: Callable[[], float
             reading.lift("risk.suicide_imminent", 0.7, (sentence.start, sentence.start + len(sentence.text)))
 
 
-def _gather(reading: Reading, weighed: Sequence[Weighed], before: Callable[[], float]) -> None:
-    """Each match under its own name, the highest of a name winning. ``before``: what the last messages held of despair."""
+def _gather(reading: Reading, weighed: Sequence[Weighed], before: Callable[[], float]) -> list[Weighed]:
+    """Each match under its own name, the highest of a name winning; returns those that count.
+
+    ``before``: what the last messages held of despair.
+    """
+    counted: list[Weighed] = []
     needs: list[tuple[Weighed, str]] = []
     for one in weighed:
         rule = one.hit.rule
@@ -126,6 +117,7 @@ def _gather(reading: Reading, weighed: Sequence[Weighed], before: Callable[[], f
             needs.append((one, rule.options["from"]))
             continue
         _enter(reading, one, span)
+        counted.append(one)
     for one, needed in needs:
         met = any(reading.values.get(name, 0.0) >= least for name, least in _NEEDED[needed].items())
         if not met and needed == "despair":
@@ -133,6 +125,9 @@ def _gather(reading: Reading, weighed: Sequence[Weighed], before: Callable[[], f
         if met or needed == "despair":
             span = (one.sentence.start + one.hit.start, one.sentence.start + one.hit.end)
             _enter(reading, one if met else replace(one, value=min(one.value, _UNSUPPORTED)), span)
+        if met:
+            counted.append(one)
+    return counted
 
 
 _DESPAIR: Final = 0.5
@@ -180,50 +175,6 @@ def _when(one: Weighed) -> str:
         return "now"
     found = [hit.rule.options["when"] for hit in one.sentence.frame("recent")]
     return min(found, key=_RECENCY.index) if found else "unknown"
-
-
-def _joined(reading: Reading, weighed: Sequence[Weighed], passage: Passage) -> None:
-    """Signs that together say more than each alone."""
-    values = reading.values
-    for one in weighed:
-        if one.hit.rule.signal == "risk.suicide" and one.value >= 0.7 and int(one.hit.rule.options.get("level", "1")) >= 4:
-            at = one.sentence.number
-            if any(near.framed("soon") for near in passage.sentences[max(0, at - 1) : at + 2]):
-                reading.lift(
-                    "risk.suicide_imminent", 0.7, (one.sentence.start + one.hit.start, one.sentence.start + one.hit.end)
-                )
-    hints = {
-        one.hit.rule.source: one
-        for one in weighed
-        if one.hit.rule.signal == "risk.suicide" and 0.34 <= one.value <= 0.5 and not one.figurative and not one.past
-    }
-    warnings = [
-        name for name in ("warning.hopeless", "warning.burden", "warning.trapped", "warning.farewell") if values[name] >= 0.6
-    ]
-    count = len(hints) + len(warnings)
-    if count >= 2 and (hints or "warning.burden" in warnings):
-        reading.lift("risk.suicide", 0.5 if count == 2 else 0.62)
-    elif warnings:
-        reading.lift("risk.suicide", 0.2)
-    if values["warning.farewell"] >= 0.7 and values["risk.suicide_ge2"] >= 0.5:
-        reading.lift("risk.suicide_imminent", 0.6, reading.spans.get("warning.farewell"))
-    felt = sorted((one.value for one in weighed if one.hit.rule.signal == "distress"), reverse=True)
-    if felt:
-        reading.lift("distress", min(0.95, felt[0] + 0.06 * sum(value >= 0.35 for value in felt[1:6])), None)
-    for name, least in _WEIGHS_ON.items():
-        if values.get(name, 0.0) >= 0.5:
-            reading.lift("distress", least, reading.spans.get(name))
-    for group, behaviours in INTIMA.items():
-        best = max(behaviours, key=lambda behaviour: values[f"intima.{behaviour}"])
-        reading.lift(f"attachment.{group}", values[f"intima.{best}"], reading.spans.get(f"intima.{best}"))
-
-
-_WEIGHS_ON: Final[Mapping[str, float]] = {
-    "risk.suicide": 0.8, "risk.self_harm": 0.75, "warning.hopeless": 0.7, "warning.burden": 0.7, "warning.trapped": 0.65,
-    "risk.suicide_imminent": 0.9, "risk.emergency_now": 0.8, "abuse.partner": 0.6, "abuse.sexual": 0.65, "abuse.child": 0.6,
-    "warning.alone": 0.5, "risk.psychosis": 0.5, "risk.eating": 0.5,
-}  # fmt: skip
-"""How much distress a sign brings along at least."""
 
 
 def _finished(reading: Reading) -> Reading:

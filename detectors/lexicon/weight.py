@@ -38,9 +38,12 @@ _IF_EVER: Final = re.compile(
 )
 _MASKED: Final = "risk,violence,concern,abuse,warning,distress"
 _STILL: Final = re.compile(
-    r"\W{1,4}(?:\w+\W+){0,8}?(?:still|never stopped|to this day|and now|never went away|every day since|ever since)\b"
+    r"\W{1,4}(?:\w+\W+){0,8}?(?:still(?! (?:here|alive|around|standing|breathing))|never stopped|to this day|and now|"
+    r"never went away|every day since|ever since)\b"
 )
 _FEARED: Final = re.compile(r"\b(?:afraid|scared|worried|terrified|fear|fears|frightened)\W+(?:that\W+)?(?:of\W+)?\Z")
+_ASKED: Final = re.compile(r"\b(?:ask|asks|asked|asking|wondered|checked)\W+(?:me\W+)?(?:if|whether)\W+(?:\w+\W+){0,2}\Z")
+_ASIDE: Final = 3  # words before a threat that can still be an aside of who makes it: "honestly, going to …"
 _FAR: Final = 80  # characters between a match and a time that still dates it
 _ACUTE: Final = ("risk.emergency_now", "risk.overdose_or_withdrawal", "risk.medical_emergency")
 _UNLESS: Final = re.compile(r"\b(?:unless|in case|as if|as though|like)\W+(?:\w+\W+){0,2}\Z")
@@ -115,7 +118,9 @@ def _felt(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: st
 def _whose(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: str) -> Weighed | None:
     """Where it is somebody else's, or nobody's; ``None`` where it is the speaker's."""
     signal, grade = hit.rule.signal, hit.rule.grade
-    speaker = is_reported(sentence.text[: hit.start])
+    speaker = None if signal.startswith("abuse.") else is_reported(sentence.text[: hit.start])
+    if _ASKED.search(before):
+        return Weighed(hit, sentence, ELSEWHERE)
     if speaker == Subject.THIRD:
         if passage.made_up or passage.watched:
             return Weighed(hit, sentence, ELSEWHERE, figurative=0.9)
@@ -208,7 +213,10 @@ def _quoted(text: str, hit: Hit) -> bool:
 
 def _by_others(before: str, words: str) -> bool:
     """Whether somebody else would do the harm: the victim's name in the match is not who acts."""
-    return not is_own(words) and before.strip() != "" and subject_of(before, "", "") in (Subject.THIRD, Subject.SECOND)
+    if is_own(words):
+        return False
+    subject = subject_of(before, "", "")
+    return subject in (Subject.THIRD, Subject.SECOND) or (subject == Subject.NOBODY and len(tokens(before)) > _ASIDE)
 
 
 def _swallowed(hit: Hit, words: str) -> bool:
