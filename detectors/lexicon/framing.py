@@ -56,6 +56,7 @@ _FRAMED: Final = re.compile(
         r"(?:you|yourself|people|someone|survivors|victims|us|them|him|her|your \w+)",
         rf"{_THOUGHT} (?:that|of|is|says|like|tells you)",
         rf"{_OTHERS}(?: {_HEDGE}){{0,3}} {_SAYING}",
+        r"(?:believe|believing|thinking|feeling|fearing|worrying)(?: that)?",
         r"hear(?:ing)?|being told|been told|whether|even if|instead of|rather than|as opposed to|the opposite of",
     )
     + r"(?!\w)[^;:.!?]*\Z"
