@@ -34,9 +34,10 @@ def shingles(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def pairs(texts: Sequence[str], *, near: float = NEAR) -> Iterator[tuple[int, int]]:
+def pairs(texts: Sequence[str], *, near: float = NEAR, among: int | None = None) -> Iterator[tuple[int, int]]:
     """All pairs ``(earlier, later)`` of near-duplicates, by place in ``texts``; texts without a word have none.
 
+    ``among``: only pairs whose earlier text is one of the first so many.
     Exact: prefix filtering over shingles from the rarest on (Bayardo, Ma and Srikant 2007).
     """
     sets = [shingles(text) for text in texts]
@@ -55,6 +56,8 @@ def pairs(texts: Sequence[str], *, near: float = NEAR) -> Iterator[tuple[int, in
             shared = len(found & sets[other])
             if shared >= near * (len(found) + len(sets[other]) - shared):
                 yield other, at
+        if among is not None and at >= among:
+            continue
         for shingle in prefix:
             index[shingle].append(at)
 
