@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Final
 
-__all__ = ["LADDER", "derive"]
+__all__ = ["DERIVED_FROM", "LADDER", "derive"]
 
 LADDER: Final = ("risk.suicide", "risk.suicide_ge2", "risk.suicide_ge3", "risk.suicide_ge4", "risk.suicide_ge5")
 """P(ideation level >= k) for k = 1 to 5; the first one counts behaviour too."""
+
+DERIVED_FROM: Final = (*LADDER, "risk.suicide_behaviour", "risk.suicide_imminent", "risk.suicide_high")
+"""What :func:`derive` reads."""
 
 _HIT: Final = 0.5
 
@@ -19,8 +22,7 @@ _HIT: Final = 0.5
 def derive(values: MutableMapping[str, float], spans: MutableMapping[str, tuple[int, int]], tags: Mapping[str, str]) -> None:
     """Makes ``values`` consistent in place, raising only; spans follow the value that raised a signal.
 
-    ``values`` holds every name of :data:`LADDER`, ``risk.suicide_behaviour``, ``risk.suicide_imminent`` and
-    ``risk.suicide_high``; afterwards also ``risk.suicide_level``.
+    ``values`` holds every name of :data:`DERIVED_FROM`; afterwards also ``risk.suicide_level``.
     """
 
     def lift(name: str, by: str) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
-__all__ = ["Reading"]
+__all__ = ["BASE", "Reading"]
+
+BASE: Final = 0.02
+"""What a signal is worth where no rule matched: noticed nothing, which is not missing."""
 
 
 @dataclass(slots=True)

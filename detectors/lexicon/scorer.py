@@ -8,10 +8,12 @@ from typing import Final
 
 from detectors.contract import Item
 from detectors.language import identify
+from detectors.lexicon import multilingual
 from detectors.lexicon.answers import inherited, read_answer, recency
-from detectors.lexicon.levels import derive
+from detectors.lexicon.levels import DERIVED_FROM, derive
+from detectors.lexicon.reading import BASE, Reading
 from detectors.lexicon.reply import ReplyReader
-from detectors.lexicon.user import Reading, UserReader
+from detectors.lexicon.user import UserReader
 from detectors.normalise import Normalised, normalise
 from detectors.signals import Scores, Side, Tier
 
@@ -40,6 +42,8 @@ class LexiconScorer:
             return self._replied(item, normalised)
         language = item.language or identify(item.text)
         reading = self._user.read(normalised.text, item)
+        english = language is None or language == "en"
+        _abroad(reading, normalised, language, english=english)
         if item.question is not None:
             _answer(reading, item.text, item.question, language)
         return self._scores(item, reading, normalised, language)
@@ -61,6 +65,37 @@ class LexiconScorer:
         )
 
 
+def _abroad(reading: Reading, normalised: Normalised, language: str | None, *, english: bool) -> None:
+    """Adds the core terms of all other languages, for people mix them.
+
+    Of a text in another language only what was found stands, in whatever language, and the signals that its own terms
+    answer: that English rules found nothing there says nothing.
+    """
+    found = multilingual.read(normalised, None if english else language)
+    if not english:
+        reading.values = {
+            name: value
+            for name, value in reading.values.items()
+            if value > BASE or (name in multilingual.SIGNALS_READ and name in found)
+        }
+    if not found:
+        return
+    for name, (value, span) in found.items():
+        reading.lift(name, value, span)
+    _consistent(reading)
+
+
+def _consistent(reading: Reading) -> None:
+    """Derives what follows; a signal that nobody answered stays missing unless something follows for it."""
+    answered = set(reading.values)
+    for name in DERIVED_FROM:
+        reading.values.setdefault(name, BASE)
+    derive(reading.values, reading.spans, reading.tags)
+    if reading.values["risk.suicide_level"] or "risk.suicide" in answered:
+        answered.add("risk.suicide_level")
+    reading.values = {name: value for name, value in reading.values.items() if name in answered or value > BASE}
+
+
 def _answer(reading: Reading, text: str, question: int, language: str | None) -> None:
     """Adds what the text says to the safety question that is open, and what that means for the risk that was asked about."""
     answers = read_answer(text, question, language)
@@ -68,7 +103,7 @@ def _answer(reading: Reading, text: str, question: int, language: str | None) ->
     for name, value in inherited(question, answers).items():
         if reading.lift(name, value) and name == "risk.suicide_behaviour":
             reading.tags[name] = recency(text) or "unknown"
-    derive(reading.values, reading.spans, reading.tags)
+    _consistent(reading)
 
 
 def _digest() -> str:

@@ -11,7 +11,7 @@ from detectors.contract import Item, Speaker
 from detectors.lexicon.combination import combine
 from detectors.lexicon.levels import LADDER, derive
 from detectors.lexicon.passage import Passage
-from detectors.lexicon.reading import Reading
+from detectors.lexicon.reading import BASE, Reading
 from detectors.lexicon.rules import Rules
 from detectors.lexicon.weight import Weighed, weigh
 from detectors.normalise import normalise
@@ -24,9 +24,6 @@ FILES: Final = (
     "attachment",
 )  # fmt: skip
 """The rule files of this side, in the order in which they are read."""
-
-BASE: Final = 0.02
-"""What a signal is worth where no rule matched: noticed nothing, which is not missing."""
 
 _DERIVED: Final = (
     *LADDER,
