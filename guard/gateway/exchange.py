@@ -28,6 +28,7 @@ __all__ = ["Exchange", "Send"]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _JUDGED_TOGETHER: Final = 8
 _DONE: Final = b"[DONE]"
+_INTERNAL: Final = GatewayError("something failed inside; try again", reason="internal_error").body()
 _REPORTED: Final = "upstream_error"
 _DRAIN_SECONDS: Final = 0.25
 _EVENT_STREAM: Final = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
@@ -77,7 +78,7 @@ class Exchange:
             else:
                 await self._whole(send, reply, opening)
         finally:
-            await self._end()
+            self._end()
 
     def handrail_headers(self) -> list[tuple[bytes, bytes]]:
         """What is known of the turn, for the response's head."""
@@ -109,14 +110,12 @@ class Exchange:
         if not isinstance(reply, BaseException):
             reply.close()
 
-    async def _end(self) -> None:
-        running = [task for task in self._tasks if not task.done()]
-        for task in running:
+    def _end(self) -> None:
+        """Lets go of everything. Waits for nothing: a server tells of a client's leaving as soon as the answer is complete,
+        and the call upstream must be closed all the same."""
+        for task in self._tasks:
             task.cancel()
-        results = await asyncio.gather(*self._tasks, return_exceptions=True) if self._tasks else []
-        for result in results:
-            if not isinstance(result, BaseException) and result is not None:
-                result.close()  # an answer that nobody waits for any more
+            task.add_done_callback(_let_go) if not task.done() else _let_go(task)
         if self._opening is not None:
             self._meters.turn(self._action.word, self._status.value, PROTOCOL)
 
@@ -211,9 +210,11 @@ class Exchange:
         try:
             await self._relay(send, gate, writer, reader, judge)
         except Exception:
-            error = GatewayError("something failed inside; try again", reason="internal_error")
-            await send({"type": "http.response.body", "body": data_event(error.body()), "more_body": True})
+            await send({"type": "http.response.body", "body": data_event(_INTERNAL), "more_body": True})
             raise
+        if reader.done() and not reader.cancelled() and (broken := reader.exception()) is not None:
+            await send({"type": "http.response.body", "body": data_event(_INTERNAL), "more_body": True})
+            raise broken
         failure = self._failure
         if failure is not None and (self._cut or gate.open_choices or not gate.judged()):
             # A broken end: an error event, no [DONE], and a body that never says that it is complete.
@@ -323,8 +324,12 @@ class Exchange:
             gate.close()
         except UpstreamFailed as error:
             self._fail(gate, error)
-        self._todo.set()
-        self._wake.set()
+        except Exception:
+            self._fail(gate, GatewayError("the reply could not be read", reason="internal_error"))
+            raise
+        finally:
+            self._todo.set()
+            self._wake.set()
         if self._tail is not None:  # the rest of the body is read, so that the connection can be used again
             with_rest = self._rest(chunks)
             try:
@@ -390,3 +395,9 @@ class Exchange:
 
     def _closing(self) -> bytes:
         return comment(f"handrail action={self._action.word} status={self._status.value}")
+
+
+def _let_go(task: asyncio.Task[Any]) -> None:
+    """Closes an answer that nobody waits for any more."""
+    if not task.cancelled() and task.exception() is None and (reply := task.result()) is not None:
+        reply.close()

@@ -276,10 +276,10 @@ class Gate:
         track, text = self._track(piece), piece.text
         if piece.apart and track.last is not None and track.last[0] == text:
             return track, track.last[1], track.last[2], text
-        start, track.seen = track.seen, track.seen + len(text)
-        choice.size += len(text)
-        if choice.size > self._most:
+        if choice.size + len(text) > self._most:
             raise UpstreamFailed("the chatbot's reply is longer than the bound", reason="upstream_too_large")
+        choice.size += len(text)
+        start, track.seen = track.seen, track.seen + len(text)
         if choice.finished and not piece.apart and text.strip():
             self._reopen(choice)
         if piece.channel in _SAID:
@@ -309,9 +309,8 @@ class Gate:
 
     def _reopen(self, choice: Choice) -> None:
         """The upstream goes on after it has said that it ended: its end is judged once more, with all of it."""
-        choice.finished = choice.settled = False
-        choice.stale = choice.asked_end
-        choice.asked_end = False
+        choice.stale = choice.stale or (choice.asked_end and not choice.settled)
+        choice.finished = choice.settled = choice.asked_end = False
         choice.held = self._whole
 
     def _track(self, piece: Piece) -> Track:

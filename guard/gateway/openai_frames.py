@@ -125,7 +125,7 @@ def frame_pieces(
                 pieces.extend(_leaves(index, place, "~" + name, value, key=name, apart=True))
         finish = choice.get("finish_reason")
         if finish or part == "message":
-            ends.append((index, finish if isinstance(finish, str) and finish else "stop"))
+            ends.append((index, finish if finish and is_label(finish) else "stop"))
     if part == "message":  # as in a stream, thought comes before speech
         pieces.sort(key=lambda piece: piece.channel != "reasoning")
     return pieces, mentioned, ends

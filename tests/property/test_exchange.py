@@ -313,3 +313,25 @@ def test_structured_outputs_leave_whole_or_not_at_all(
         assert own["content"] == text
     else:
         assert (own.get("content", ""), own["refusal"], own["finish"]) == ("", "ours", "stop")
+
+
+_STOP = _event([{"index": 0, "delta": {}, "finish_reason": "stop"}])
+
+
+@pytest.mark.parametrize("kind", [VerdictKind.TRIM, VerdictKind.COMPLETE])
+def test_finish_that_is_a_text_does_not_come_back_behind_our_words(kind: VerdictKind) -> None:
+    call = {"tool_calls": [{"index": 0, "function": {"arguments": _BAD}}]}
+    ends = _event([{"index": 0, "delta": {}, "finish_reason": _W}])
+    answer(_event([{"index": 0, "delta": call}]) + ends + _DONE, Script(kind))
+
+
+@pytest.mark.parametrize("pause", range(5))
+def test_reply_that_goes_on_after_its_end_is_judged_again(pause: int) -> None:
+    said = [_event([{"index": 0, "delta": {"content": _sentence(at)}}]) for at in range(3)]
+    stream = said[0] + _STOP + _STOP + said[1] + _STOP + said[2] + _STOP + _DONE
+    for posture in Posture:
+        for size in (1, 7, 1000):
+            script = Script(posture=posture, pauses=(pause,))
+            out = answer(stream, script, (size,))
+            assert out.replace(b": handrail action=allow status=full\n\n", b"") == stream
+            assert script.replies[-1].text == "".join(_sentence(at) for at in range(3))

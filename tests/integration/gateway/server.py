@@ -142,6 +142,7 @@ class House:
     direct: str
     desk: Desk
     records: OneTenant
+    bot: asyncio.Server
     meters: Counting = field(default_factory=Counting)
     seen: list[bytes] = field(default_factory=list)
     aborted: list[float] = field(default_factory=list)
@@ -185,10 +186,11 @@ async def house(desk: Desk, answer: Answer, **changed: Any) -> AsyncIterator[Hou
             answering = loop.create_task(_answered(answer, head, body, writer))
             watch = loop.create_task(_gone(reader))
             await asyncio.wait({answering, watch}, return_when=asyncio.FIRST_COMPLETED)
-            if not answering.done():
+            gone = not answering.done()
+            answering.cancel()
+            [error] = await asyncio.gather(answering, return_exceptions=True)
+            if gone or isinstance(error, ConnectionError):
                 home.aborted.append(loop.time())
-                answering.cancel()
-            await asyncio.gather(answering, return_exceptions=True)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
@@ -202,7 +204,7 @@ async def house(desk: Desk, answer: Answer, **changed: Any) -> AsyncIterator[Hou
     upstream = AiohttpUpstream(f"http://127.0.0.1:{port}/v1", settings)
     listening = socket.create_server(("127.0.0.1", 0))
     records = OneTenant()
-    home = House(f"http://127.0.0.1:{listening.getsockname()[1]}", f"http://127.0.0.1:{port}", desk, records)
+    home = House(f"http://127.0.0.1:{listening.getsockname()[1]}", f"http://127.0.0.1:{port}", desk, records, bot)
     app = create_app(
         desk=desk,
         records=cast(Records, records),
