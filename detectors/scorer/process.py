@@ -13,6 +13,7 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -45,10 +46,36 @@ class LexiconTier:
         """See :class:`~detectors.scorer.tiers.Tier`."""
         return [self._lexicon.score_one(item) for item in batch]
 
+    def weigh(self, text: str, side: Side) -> float:
+        """The highest probability of any risk or harm in ``text``: how much it asks to be read by a tier above."""
+        found = self._lexicon.score_one(Item(side, text)).answered()
+        risks = (value for name, value in found if name.startswith(("risk.", "harm.")) and name != "risk.suicide_level")
+        return max(risks, default=0.0)
+
 
 def tiers_for(device: str) -> list[Tier]:
-    """What scores on ``device`` (auto, cpu, cuda, cuda:N), the highest tier first."""
-    return [LexiconTier()]
+    """What scores on ``device`` (auto, cpu, cuda, cuda:N), the highest tier first.
+
+    The model where the installation carries one, above the lexicon. Raises :class:`~detectors.encoder.errors.ModelUnfit` for
+    weights that are there and cannot be served: half an installation is told, not hidden.
+    """
+    from detectors.encoder.manifest import shipped
+
+    lexicon = LexiconTier()
+    folder = shipped()
+    if folder is None:
+        return [lexicon]
+    from detectors.encoder.tier import ModelTier
+
+    return [ModelTier.load(folder, _placed(device), weigh=lexicon.weigh), lexicon]
+
+
+def _placed(device: str) -> str:
+    """``auto`` as what it means here: CUDA where there is a driver and torch, else CPU."""
+    if device != "auto":
+        return device
+    # Importing torch takes seconds and memory that a CPU's scorer does not have to give.
+    return "cuda" if Path("/proc/driver/nvidia/version").exists() and find_spec("torch") is not None else "cpu"
 
 
 def stack_for(device: str) -> Stack:

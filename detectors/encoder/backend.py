@@ -1,0 +1,77 @@
+"""What multiplies the matrices: ONNX Runtime on CPU, torch on CUDA, from one weight file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.encoder.framing import Frame
+
+__all__ = ["Backend", "Logits", "OnnxBackend", "padded"]
+
+Logits = NDArray[np.float32]
+"""``[frames, outputs]``."""
+
+_TOKENS: Final = 4096  # of one call, padding included: bounds memory
+_WASTE: Final = 1.3  # a frame joins a call while its longest is at most so many times its shortest
+_SLACK: Final = 8  # tokens of padding that never matter
+
+
+class Backend(Protocol):
+    """Runs the network."""
+
+    def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> Logits:
+        """Logits of a padded batch, ``[batch, outputs]`` from ``[batch, tokens]``."""
+        ...
+
+
+class OnnxBackend:
+    """int8 on CPU."""
+
+    def __init__(self, weights: str, *, threads: int = 2) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Threads that spin while they wait take the core from the gateway beside them.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session: Any = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+
+    def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> Logits:
+        """See :class:`Backend`."""
+        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+        logits: Logits = self._session.run(None, feed)[0]
+        return logits
+
+
+def padded(backend: Backend, frames: Sequence[Frame], pad: int, outputs: int) -> Logits:
+    """Logits of every frame, in order: frames of like length run together, so that little is padding."""
+    found = np.empty((len(frames), outputs), dtype=np.float32)
+    order = sorted(range(len(frames)), key=lambda at: len(frames[at].ids))
+    start = 0
+    while start < len(order):
+        shortest = len(frames[order[start]].ids)
+        end = start + 1
+        while end < len(order):
+            longest = len(frames[order[end]].ids)
+            if longest > max(shortest * _WASTE, shortest + _SLACK) or longest * (end - start + 1) > _TOKENS:
+                break
+            end += 1
+        places = order[start:end]
+        longest = len(frames[places[-1]].ids)
+        ids = np.full((len(places), longest), pad, dtype=np.int64)
+        mask = np.zeros((len(places), longest), dtype=np.int64)
+        types = np.zeros((len(places), longest), dtype=np.int64)
+        for row, at in enumerate(places):
+            size = len(frames[at].ids)
+            ids[row, :size] = frames[at].ids
+            mask[row, :size] = 1
+            types[row, frames[at].scored : size] = 1
+        found[places] = backend.run(ids, mask, types)
+        start = end
+    return found

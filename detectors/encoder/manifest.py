@@ -1,0 +1,137 @@
+"""What stands beside the weights: who the model is, what it answers, and how its logits become probabilities."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from detectors.encoder.errors import ModelUnfit
+from detectors.encoder.heads import HEADS, OUTPUTS
+from detectors.signals import VOCABULARY_VERSION
+
+__all__ = ["MODELS", "Calibration", "Head", "Manifest", "read_manifest", "shipped"]
+
+MODELS: Final = Path(__file__).parent.parent / "models"
+"""Where the package keeps its models, one folder each."""
+
+_READ: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """``probability = sigmoid(slope * logit + offset)`` (Platt 1999), slope above 0."""
+
+    slope: float
+    offset: float
+
+    def probability(self, logit: float) -> float:
+        """The calibrated probability of one logit; never raises."""
+        x = self.slope * logit + self.offset
+        if x >= 0:
+            return 1.0 / (1.0 + math.exp(-min(x, 700.0)))
+        e = math.exp(max(x, -700.0))
+        return e / (1.0 + e)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One signal that the model answers. ``column``: where its logit stands. ``threshold``: on the calibrated probability,
+    where the signal counts as there. ``ece``: expected calibration error on data that did not set the calibration,
+    ``None`` where there was too little of it."""
+
+    name: str
+    column: int
+    threshold: float
+    calibration: Calibration
+    ece: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A model as its manifest.json has it. Heads that the file leaves out are not served."""
+
+    name: str
+    version: str
+    languages: frozenset[str]
+    sources: tuple[Mapping[str, Any], ...]
+    heads: Mapping[str, Head]
+    weights: Path
+    tokenizer: Path
+
+    @property
+    def model(self) -> str:
+        """``name@version``."""
+        return f"{self.name}@{self.version}"
+
+
+def shipped() -> Path | None:
+    """The folder of the model that the package carries, ``None`` where it carries none."""
+    found = sorted(path.parent for path in MODELS.glob("*/manifest.json"))
+    return found[-1] if found else None
+
+
+def read_manifest(folder: Path, *, check: bool = True) -> Manifest:
+    """The model in ``folder``. ``check``: the files are read and compared with their sha256.
+
+    Raises :class:`ModelUnfit`.
+    """
+    path = folder / "manifest.json"
+    try:
+        found = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise ModelUnfit(f"{path}: {error.strerror}; give the folder of a model") from None
+    except orjson.JSONDecodeError as error:
+        raise ModelUnfit(f"{path} is no JSON ({error}); install the package anew, or export the model again") from None
+    try:
+        if found["vocabulary"] != VOCABULARY_VERSION or list(found["outputs"]) != list(OUTPUTS):
+            raise ModelUnfit(
+                f"{path} is for vocabulary {found['vocabulary']} and other outputs than this release has "
+                f"(vocabulary {VOCABULARY_VERSION}); export the model again with this release"
+            )
+        heads = {name: _head(name, entry) for name, entry in found["signals"].items()}
+        manifest = Manifest(
+            found["name"],
+            found["version"],
+            frozenset(found["languages"]),
+            tuple(found["sources"]),
+            heads,
+            folder / found["files"]["weights"]["name"],
+            folder / found["files"]["tokenizer"]["name"],
+        )
+        digests = {manifest.weights: found["files"]["weights"]["sha256"]}
+        digests[manifest.tokenizer] = found["files"]["tokenizer"]["sha256"]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelUnfit(f"{path} lacks or distorts {error}; export the model again") from None
+    if check:
+        for file, digest in digests.items():
+            if _digest(file) != digest:
+                raise ModelUnfit(f"{file} is not the file that {path} speaks of (sha256); install the package anew")
+    return manifest
+
+
+def _head(name: str, entry: Mapping[str, Any]) -> Head:
+    if name not in HEADS:
+        raise ValueError(f"a head for {name!r}")
+    calibration = Calibration(float(entry["calibration"]["slope"]), float(entry["calibration"]["offset"]))
+    threshold = float(entry["threshold"])
+    if not (calibration.slope > 0 and math.isfinite(calibration.offset) and 0 < threshold <= 1):
+        raise ValueError(f"the calibration or threshold of {name!r}")
+    ece = entry.get("ece")
+    return Head(name, HEADS.index(name), threshold, calibration, None if ece is None else float(ece))
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_READ):
+                digest.update(block)
+    except OSError as error:
+        raise ModelUnfit(f"{path}: {error.strerror}; install the package anew, or export the model again") from None
+    return digest.hexdigest()

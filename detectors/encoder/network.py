@@ -1,0 +1,80 @@
+"""The network: one shared MiniLM encoder, a trunk for each side, heads for many tasks. Needs the extra ``[torch]``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from transformers import BertConfig, BertModel
+
+from detectors.encoder.framing import TAGS
+from detectors.encoder.heads import LEVELS, RECENCIES, REPLY_HEADS, USER_HEADS
+
+__all__ = ["Network"]
+
+_TRUNK: Final = 256
+
+
+class Network(nn.Module):
+    """From token ids to the logits of :data:`~detectors.encoder.heads.OUTPUTS`.
+
+    The state is pooled (mean) over the scored part alone, whose token type is 1; what was said before reaches it through
+    attention. Word embeddings stay as they were trained; the tags have embeddings of their own.
+    """
+
+    def __init__(self, config: BertConfig, tag_ids: Mapping[str, int] | None, *, dropout: float = 0.1) -> None:
+        """``tag_ids``: the tokens of the tags; ``None`` where the word embeddings hold the tags already."""
+        super().__init__()
+        self.bert = BertModel(config, add_pooling_layer=False)
+        lookup = torch.zeros(config.vocab_size, dtype=torch.long)
+        if tag_ids is not None:
+            for row, tag in enumerate(TAGS, 1):
+                lookup[tag_ids[tag]] = row
+        self.register_buffer("tag_rows", lookup, persistent=False)
+        self.tags = nn.Embedding(len(TAGS) + 1, config.hidden_size, padding_idx=0)
+        self.dropout = nn.Dropout(dropout)
+        width = config.hidden_size
+        self.user = nn.Sequential(nn.Linear(width, _TRUNK), nn.GELU())
+        self.reply = nn.Sequential(nn.Linear(width, _TRUNK), nn.GELU())
+        self.level = nn.Linear(_TRUNK, 1, bias=False)
+        self.first_cut = nn.Parameter(torch.zeros(1))
+        self.cut_steps = nn.Parameter(torch.zeros(len(LEVELS) - 1))
+        self.user_heads = nn.Linear(_TRUNK, len(USER_HEADS) - len(LEVELS) + len(RECENCIES))
+        self.reply_heads = nn.Linear(_TRUNK, len(REPLY_HEADS))
+        words = self.bert.embeddings.word_embeddings.weight
+        words.requires_grad_(False)
+
+    def embed(self, input_ids: Tensor) -> Tensor:
+        """Words as they were trained, tags in their place."""
+        words = self.bert.embeddings.word_embeddings(input_ids)
+        rows = self.tag_rows[input_ids]
+        return torch.where((rows > 0).unsqueeze(-1), self.tags(rows).to(words.dtype), words)
+
+    def words(self) -> Tensor:
+        """The word embeddings with the tags in their places, ``[vocabulary, width]``."""
+        every = torch.arange(self.bert.embeddings.word_embeddings.num_embeddings, device=self.tag_rows.device)
+        return self.embed(every).detach()
+
+    def cuts(self) -> Tensor:
+        """The ordinal head's biases, each below the one before, so that P(level >= k) falls with k (CORAL)."""
+        steps = torch.cumsum(nn.functional.softplus(self.cut_steps), dim=0)
+        return torch.cat([self.first_cut, self.first_cut - steps])
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        """Logits, ``[batch, len(OUTPUTS)]``, from ids, mask and types of ``[batch, tokens]``."""
+        states = self.bert(
+            inputs_embeds=self.embed(input_ids), attention_mask=attention_mask, token_type_ids=token_type_ids
+        ).last_hidden_state
+        return self.head(states, attention_mask, token_type_ids)
+
+    def head(self, states: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        """Logits from the encoder's states."""
+        scored = (attention_mask * token_type_ids).unsqueeze(-1).to(states.dtype)
+        pooled = self.dropout((states * scored).sum(1) / scored.sum(1).clamp(min=1.0))
+        user, reply = self.user(pooled), self.reply(pooled)
+        levels = self.level(user) + self.cuts()
+        others = self.user_heads(user)
+        plain = len(USER_HEADS) - len(LEVELS)
+        return torch.cat([levels, others[:, :plain], self.reply_heads(reply), others[:, plain:]], dim=1)

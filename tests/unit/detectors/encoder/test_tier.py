@@ -1,0 +1,168 @@
+"""The model's tier around its network: what is asked of it, what is missing, what order holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from detectors.contract import Item
+from detectors.encoder.backend import Logits
+from detectors.encoder.errors import ModelUnfit
+from detectors.encoder.heads import HEADS, LEVELS, OUTPUTS
+from detectors.encoder.manifest import Calibration, Manifest, read_manifest
+from detectors.encoder.tier import ModelTier
+from detectors.signals import Side, Tier
+from tests.unit.detectors.encoder.wordpiece import tokenizer
+
+
+class Counting:
+    """Every logit is the count of scored tokens in the frame, less ten; remembers the shapes that it was given."""
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, int]] = []
+
+    def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> Logits:
+        self.shapes.append((ids.shape[0], ids.shape[1]))
+        assert (types <= mask).all()
+        counts = types.sum(1, keepdims=True) - 10.0
+        return np.repeat(counts, len(OUTPUTS), axis=1).astype(np.float32)
+
+
+def _model(folder: Path, **changes: object) -> Path:
+    tokenizer().save(str(folder / "tokenizer.json"))
+    (folder / "model.onnx").write_bytes(b"weights")
+    signal = {"threshold": 0.5, "ece": 0.02, "tier": "full", "calibration": {"slope": 0.5, "offset": 0.0}}
+    manifest = {
+        "name": "test",
+        "version": "7",
+        "vocabulary": 1,
+        "languages": ["en"],
+        "sources": [],
+        "files": {
+            key: {"name": name, "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest()}
+            for key, name in (("weights", "model.onnx"), ("tokenizer", "tokenizer.json"))
+        },
+        "outputs": list(OUTPUTS),
+        "signals": dict.fromkeys(HEADS, signal),
+    } | changes
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    return folder
+
+
+@pytest.fixture
+def tier(tmp_path: Path) -> ModelTier:
+    return ModelTier(read_manifest(_model(tmp_path)), Counting())
+
+
+def test_each_side_gets_its_own_signals(tier: ModelTier) -> None:
+    user, answer, part, whole = tier.score(
+        [
+            Item(Side.USER, "i want to die", language="en"),
+            Item(Side.USER, "yeah", question=2),
+            Item(Side.REPLY, "no"),
+            Item(Side.REPLY, "no", whole=True),
+        ]
+    )
+    assert user.model == "test@7"
+    assert user.get("risk.suicide").tier is Tier.FULL
+    assert user.value("answer.affirm") is None
+    assert answer.value("answer.affirm") is not None
+    assert part.value("refusal.any") is not None
+    assert part.value("refusal.abrupt") is None
+    assert whole.value("refusal.abrupt") is not None
+    assert user.covered
+    assert user.get("risk.suicide_behaviour").tag == "now"
+
+
+@pytest.mark.parametrize(
+    "item", [Item(Side.USER, ""), Item(Side.USER, "ich will", language="de"), Item(Side.USER, "死にたい")]
+)
+def test_what_it_cannot_read_is_missing_and_never_zero(tier: ModelTier, item: Item) -> None:
+    (scores,) = tier.score([item])
+    assert not dict(scores.answered())
+    assert not scores.covered
+
+
+def test_order_survives_batches_of_many_lengths(tier: ModelTier) -> None:
+    texts = [" ".join(["die"] * count) for count in (40, 1, 90, 3, 40, 7, 2)]
+    together = tier.score([Item(Side.USER, text) for text in texts])
+    alone = [tier.score([Item(Side.USER, text)])[0] for text in texts]
+    np.testing.assert_allclose([scores.values for scores in together], [scores.values for scores in alone], equal_nan=True)
+
+
+def test_long_texts_are_windowed_and_the_very_longest_are_not_whole(tier: ModelTier) -> None:
+    long, endless = tier.score([Item(Side.USER, "die " * 900), Item(Side.USER, "die " * 50_000)])
+    assert long.covered
+    assert not endless.covered
+    assert endless.value("risk.suicide") is not None
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    return read_manifest(_model(tmp_path_factory.mktemp("model")))
+
+
+@given(logits=st.lists(st.floats(-8, 8), min_size=len(LEVELS), max_size=len(LEVELS)))
+def test_levels_never_rise(manifest: Manifest, logits: list[float]) -> None:
+    class Given(Counting):
+        def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> Logits:
+            found = np.zeros((len(ids), len(OUTPUTS)), dtype=np.float32)
+            found[:, : len(LEVELS)] = logits
+            return found
+
+    tier = ModelTier(manifest, Given())
+    (scores,) = tier.score([Item(Side.USER, "hello")])
+    values = [scores.value(name) for name in LEVELS]
+    assert values == sorted(values, reverse=True)  # type: ignore[type-var]
+    level = scores.value("risk.suicide_level")
+    assert level is not None
+    assert level == 6.0 or 0 <= level <= 5
+
+
+def test_calibration_is_finite_and_monotone() -> None:
+    calibration = Calibration(2.0, -1.0)
+    values = [calibration.probability(x) for x in (-1e9, -3.0, 0.5, 3.0, 1e9)]
+    assert values == sorted(values)
+    assert values[0] == pytest.approx(0.0)
+    assert values[2] == pytest.approx(0.5)
+    assert values[-1] == pytest.approx(1.0)
+    assert all(map(math.isfinite, values))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"vocabulary": 99}, "vocabulary 99"),
+        ({"outputs": []}, "other outputs"),
+        ({"signals": {"risk.nothing": {}}}, "export the model again"),
+        ({"signals": {"distress": {"threshold": 0.5, "calibration": {"slope": -1, "offset": 0}}}}, "calibration"),
+        ({"files": {}}, "weights"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, object], says: str) -> None:
+    with pytest.raises(ModelUnfit) as caught:
+        read_manifest(_model(tmp_path, **changes))
+    assert says in str(caught.value)
+
+
+def test_altered_and_missing_files_are_refused(tmp_path: Path) -> None:
+    _model(tmp_path)
+    (tmp_path / "model.onnx").write_bytes(b"other")
+    with pytest.raises(ModelUnfit, match="sha256"):
+        read_manifest(tmp_path)
+    (tmp_path / "model.onnx").unlink()
+    with pytest.raises(ModelUnfit, match="install the package anew"):
+        read_manifest(tmp_path)
+    with pytest.raises(ModelUnfit, match="No such file"):
+        read_manifest(tmp_path / "nowhere")
+    (tmp_path / "manifest.json").write_text("{", "utf-8")
+    with pytest.raises(ModelUnfit, match="no JSON"):
+        read_manifest(tmp_path)
