@@ -1,0 +1,147 @@
+"""What an evaluation finds: every signal, overall and by slice, with intervals; and two models side by side. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.evaluation.intervals import Estimate, estimate, resamples
+from detectors.evaluation.measures import (
+    Bins,
+    Ranking,
+    Vector,
+    area_under_precision_recall,
+    area_under_roc,
+    expected_calibration_error,
+    false_positives_at_recall,
+    recall_at_false_positives,
+)
+from detectors.evaluation.rows import Row
+
+__all__ = ["ALL", "ENOUGH", "MEASURES", "Comparison", "Finding", "compare", "study"]
+
+ALL: Final = "all"
+ENOUGH: Final = 50
+"""Positives below which a figure is called insufficient: its interval says little."""
+
+MEASURES: Final = ("auroc", "auprc", "recall_at_1pct", "recall_at_0.1pct", "fpr_at_90pct_recall", "ece")
+
+_Measure = Callable[[Vector | None], float]
+
+Scored = Mapping[str, Mapping[str, float]]
+"""Signals' values by row id; a signal that is missing is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One signal in one slice. ``missing``: rows with a label that the model gave no score; they are in no figure.
+
+    ``flagged``: at the threshold, the share of negatives that is flagged (false positives) and of positives (recall).
+    ``insufficient``: fewer than 50 positives.
+    """
+
+    signal: str
+    slice: str
+    rows: int
+    positives: int
+    missing: int
+    insufficient: bool
+    measures: Mapping[str, Estimate]
+    threshold: float | None = None
+    recall: Estimate | None = None
+    false_positives: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models on the same rows: ``differences`` are the first's figure less the second's, with paired intervals."""
+
+    signal: str
+    slice: str
+    rows: int
+    positives: int
+    insufficient: bool
+    differences: Mapping[str, Estimate]
+
+
+def study(rows: Sequence[Row], scores: Scored, thresholds: Mapping[str, float] | None = None) -> list[Finding]:
+    """The findings for every signal that has a label, overall and in each slice, in the order of first appearance."""
+    found: list[Finding] = []
+    for signal, name, chosen in _cuts(rows):
+        found.append(_finding(signal, name, chosen, scores, (thresholds or {}).get(signal)))
+    return found
+
+
+def compare(rows: Sequence[Row], first: Scored, second: Scored) -> list[Comparison]:
+    """Both models on the rows that both scored."""
+    found: list[Comparison] = []
+    for signal, name, chosen in _cuts(rows):
+        both = [row for row in chosen if signal in first.get(row.id, {}) and signal in second.get(row.id, {})]
+        if not both:
+            continue
+        labels = _labels(both, signal)
+        weights = resamples([row.conversation for row in both])
+        ours, theirs = (_measures(labels, np.array([scores[row.id][signal] for row in both])) for scores in (first, second))
+        differences = {measure: estimate(_less(ours[measure], theirs[measure]), weights) for measure in MEASURES}
+        positives = int(labels.sum())
+        found.append(Comparison(signal, name, len(both), positives, positives < ENOUGH, differences))
+    return found
+
+
+def _cuts(rows: Sequence[Row]) -> list[tuple[str, str, list[Row]]]:
+    signals = list(dict.fromkeys(name for row in rows for name in row.labels))
+    cuts: list[tuple[str, str, list[Row]]] = []
+    for signal in signals:
+        labelled = [row for row in rows if signal in row.labels]
+        cuts.append((signal, ALL, labelled))
+        for name in dict.fromkeys(name for row in labelled for name in row.slices):
+            chosen = [row for row in labelled if name in row.slices]
+            if len(chosen) < len(labelled):
+                cuts.append((signal, name, chosen))
+    return cuts
+
+
+def _labels(rows: Sequence[Row], signal: str) -> Vector:
+    return np.array([float(row.labels[signal] >= 0.5) for row in rows])
+
+
+def _less(one: _Measure, two: _Measure) -> _Measure:
+    return lambda weights: one(weights) - two(weights)
+
+
+def _measures(labels: Vector, scores: Vector) -> dict[str, _Measure]:
+    ranking, bins = Ranking(labels, scores), Bins(labels, scores)
+    return {
+        "auroc": lambda w: area_under_roc(ranking.curve(w)),
+        "auprc": lambda w: area_under_precision_recall(ranking.curve(w)),
+        "recall_at_1pct": lambda w: recall_at_false_positives(ranking.curve(w), 0.01),
+        "recall_at_0.1pct": lambda w: recall_at_false_positives(ranking.curve(w), 0.001),
+        "fpr_at_90pct_recall": lambda w: false_positives_at_recall(ranking.curve(w), 0.9),
+        "ece": lambda w: expected_calibration_error(bins, w),
+    }
+
+
+def _finding(signal: str, name: str, chosen: Sequence[Row], scores: Scored, threshold: float | None) -> Finding:
+    rows = [row for row in chosen if signal in scores.get(row.id, {})]
+    labels = _labels(rows, signal)
+    values = np.array([scores[row.id][signal] for row in rows], dtype=np.float64)
+    weights = resamples([row.conversation for row in rows]) if rows else []
+    measures = {measure: estimate(function, weights) for measure, function in _measures(labels, values).items()}
+    positives = int(labels.sum())
+    recall = false = None
+    if threshold is not None:
+        recall = estimate(lambda w: _share(values >= threshold, labels, w), weights)
+        false = estimate(lambda w: _share(values >= threshold, 1 - labels, w), weights)
+    return Finding(
+        signal, name, len(rows), positives, len(chosen) - len(rows), positives < ENOUGH, measures, threshold, recall, false
+    )
+
+
+def _share(flagged: NDArray[np.bool_], among: Vector, weights: Vector | None) -> float:
+    mass = among if weights is None else among * weights
+    total = float(mass.sum())
+    return float((flagged * mass).sum() / total) if total else float("nan")
