@@ -28,7 +28,8 @@ check: $(venv)/.test ## lint, format and types
 	@$(bin)/ruff format --check --quiet . || { echo "some files are not formatted; format them with: $(bin)/ruff format ."; exit 1; }
 	@$(bin)/mypy
 
-constraints: $(venv)/.test ## writes constraints.txt anew, from what .venv holds
+constraints: $(venv)/.test ## writes constraints.txt anew, from what .venv holds, with all extras
+	@$(pip) install --constraint constraints.txt --editable ".[test,torch]"
 	@{ echo "# Exact versions of everything that was tested together. Written by: make constraints"; \
 	   { $(bin)/python -m pip freeze --exclude-editable | grep -vE '^(handrail|torch)\b'; echo "torch==2.13.0"; } | LC_ALL=C sort -f; } > constraints.new
 	@mv constraints.new constraints.txt
@@ -59,5 +60,5 @@ $(venv)/.serving: $(venv)/.python pyproject.toml constraints.txt
 $(venv)/.test: $(venv)/.serving
 	@command -v curl >/dev/null || { $(call install,curl,The tests call curl); }
 	@echo "adding what the tests need to $(venv)"
-	@$(pip) install --constraint constraints.txt --editable ".[test]"
+	@$(pip) install --constraint constraints.txt --editable ".[test]" torch transformers onnx
 	@touch $@

@@ -1,0 +1,142 @@
+"""Examples as tensors, drawn by a plan that a seed fixes."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from detectors.encoder.framing import TRAINED, Frame, Framer
+from detectors.encoder.heads import HEADS, RECENCIES
+from detectors.training.augment import augment
+from detectors.training.example import RISK, Example
+
+__all__ = ["Batch", "Mixture", "collate", "draw", "positive_weights", "targets"]
+
+_BUCKET: Final = 40  # batches that are sorted by length together
+_WEAK: Final = 0.3  # what an everyday text says of risk, against what the corpus says
+_AT: Final = {name: at for at, name in enumerate(HEADS)}
+_RECENCY: Final = {name: at for at, name in enumerate(RECENCIES)}
+_HEAD_WEIGHT: Final = {name: 0.35 if name.startswith("emotion.") else 1.0 for name in HEADS}
+
+Mixture = Mapping[str, float]
+"""By source: how much of it each epoch draws, as a share (above 1: some examples more than once)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tensors of one step: inputs ``[batch, tokens]``, labels and weights ``[batch, heads]``, recency's class or -100."""
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    token_type_ids: Tensor
+    labels: Tensor
+    weights: Tensor
+    recency: Tensor
+
+
+def collate(frames: Sequence[Frame], pad: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Ids, mask and types, padded to the longest frame."""
+    longest = max(len(frame.ids) for frame in frames)
+    ids = torch.full((len(frames), longest), pad, dtype=torch.long)
+    mask = torch.zeros((len(frames), longest), dtype=torch.long)
+    types = torch.zeros((len(frames), longest), dtype=torch.long)
+    for at, frame in enumerate(frames):
+        size = len(frame.ids)
+        ids[at, :size] = torch.tensor(frame.ids)
+        mask[at, :size] = 1
+        types[at, frame.scored : size] = 1
+    return ids, mask, types
+
+
+def targets(examples: Sequence[Example]) -> tuple[Tensor, Tensor, Tensor]:
+    """Labels, weights (0 where unknown) and recency classes."""
+    labels = torch.zeros(len(examples), len(HEADS))
+    weights = torch.zeros(len(examples), len(HEADS))
+    recency = torch.full((len(examples),), -100, dtype=torch.long)
+    for at, example in enumerate(examples):
+        for name, value in example.labels.items():
+            column = _AT.get(name)
+            if column is None:
+                continue
+            labels[at, column] = value
+            weak = example.source != "corpus" and name in RISK
+            weights[at, column] = _HEAD_WEIGHT[name] * (_WEAK if weak else 1.0)
+        if example.recency is not None:
+            recency[at] = _RECENCY[example.recency]
+    return labels, weights, recency
+
+
+def positive_weights(examples: Sequence[Example], mixture: Mixture, *, most: float = 4.0) -> Tensor:
+    """Of each head: what a positive counts against a negative, the root of their ratio, from 1 to ``most``."""
+    there: Counter[str] = Counter()
+    known: Counter[str] = Counter()
+    for example in examples:
+        share = mixture.get(example.source, 0.0)
+        for name, value in example.labels.items():
+            there[name] += value * share  # type: ignore[assignment]
+            known[name] += share  # type: ignore[assignment]
+    found = torch.ones(len(HEADS))
+    for at, name in enumerate(HEADS):
+        if there[name] > 0 and name != "distress":
+            ratio = (known[name] - there[name]) / there[name]
+            found[at] = min(max(ratio**0.5, 1.0), most)
+    return found
+
+
+def draw(
+    examples: Sequence[Example],
+    framer: Framer,
+    mixture: Mixture,
+    *,
+    seed: int,
+    epoch: int,
+    size: int,
+    skip: int = 0,
+) -> Iterator[Batch]:
+    """The batches of one epoch, the first ``skip`` left out. The same arguments give the same batches."""
+    random = Random(f"{seed}/{epoch}")  # noqa: S311  (not for secrets)
+    order = _order(examples, mixture, random)
+    bucket = _BUCKET * size
+    done = 0
+    for start in range(0, len(order), bucket):
+        chosen = order[start : start + bucket]
+        own = Random(f"{seed}/{epoch}/{start}")  # noqa: S311
+        batches = (len(chosen) + size - 1) // size
+        if done + batches <= skip:
+            done += batches
+            continue
+        ready = []
+        for at in chosen:
+            example = examples[at]
+            written = replace(example, text=augment(example.text, own))
+            ready.append((framer.frame(written.item, longest=TRAINED), example))
+        ready.sort(key=lambda pair: len(pair[0].ids))
+        places = list(range(0, len(ready), size))
+        own.shuffle(places)
+        for place in places:
+            done += 1
+            if done <= skip:
+                continue
+            part = ready[place : place + size]
+            ids, mask, types = collate([frame for frame, _ in part], framer.pad)
+            yield Batch(ids, mask, types, *targets([example for _, example in part]))
+
+
+def _order(examples: Sequence[Example], mixture: Mixture, random: Random) -> list[int]:
+    """Places of the examples of one epoch in the order in which they are drawn."""
+    by_source: dict[str, list[int]] = defaultdict(list)
+    for at, example in enumerate(examples):
+        by_source[example.source].append(at)
+    order: list[int] = []
+    for source, places in sorted(by_source.items()):
+        share = mixture.get(source, 0.0)
+        order += places * int(share)
+        order += random.sample(places, round((share - int(share)) * len(places)))
+    random.shuffle(order)
+    return order

@@ -1,0 +1,60 @@
+"""One text with what is known of it, whatever source it comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from detectors.contract import Item, Utterance
+from detectors.signals import Side
+
+__all__ = ["RISK", "Example", "harmless"]
+
+RISK: Final = (
+    "risk.suicide", "risk.suicide_ge2", "risk.suicide_ge3", "risk.suicide_ge4", "risk.suicide_ge5",
+    "risk.suicide_behaviour", "risk.suicide_high", "risk.suicide_imminent", "risk.emergency_now", "risk.self_harm",
+    "risk.method_seeking", "concern.suicide",
+)  # fmt: skip
+"""The signals that everyday sources say nothing of, and that are taken as absent where no word of theirs stands."""
+
+_GRAVE: Final = re.compile(
+    r"\b(?:suicid|kill|die|dying|died|dead|death|end(?:ing|ed)? (?:it|my|things)|self.?harm|cut|hurt|harm|hang|overdos|od\b|"
+    r"pills|unaliv|kms|kys|sewerslide|gone|disappear|goodbye|not be here|wake up|live|alive|living|existing|jump|bridge|gun|"
+    r"shoot|shot|rope|knife|blood|poison|murder|worthless|hopeless|emergency|ambulance|hospital|depress)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A text as the encoder sees it, with its labels.
+
+    ``labels``: a probability for each signal that the source speaks of; what is not in it is left out of the loss.
+    ``group``: what must not be parted between training and evaluation (an author, a script, a situation), unique within
+    ``source``. ``recency``: of behaviour, where it is known. ``slices``: names under which evaluation counts it.
+    """
+
+    source: str
+    group: str
+    side: Side
+    text: str
+    labels: Mapping[str, float]
+    context: tuple[Utterance, ...] = ()
+    question: int | None = None
+    whole: bool = False
+    recency: str | None = None
+    voice: str | None = None
+    slices: tuple[str, ...] = field(default=())
+
+    @property
+    def item(self) -> Item:
+        """What the scorer would be asked."""
+        return Item(self.side, self.text, self.context, self.question, self.whole, "en")
+
+
+def harmless(text: str) -> dict[str, float]:
+    """Everyday text as a weak negative of :data:`RISK`: nothing is said of it where any word of death, harm or despair
+    stands, whatever its sense."""
+    return {} if _GRAVE.search(text) else dict.fromkeys(RISK, 0.0)

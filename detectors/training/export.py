@@ -1,0 +1,143 @@
+"""From a trained network to the one weight file: fused graph, int8 per channel."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from detectors.encoder.cuda import MATRICES
+from detectors.encoder.network import Network
+
+__all__ = ["export"]
+
+_OPSET: Final = 17
+_INPUTS: Final = ("input_ids", "attention_mask", "token_type_ids")
+
+
+class _Exported(nn.Module):
+    """The network with int8 word embeddings, one scale a word."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+        words = network.words().float()
+        scale = words.abs().amax(1, keepdim=True).clamp(min=1e-8) / 127
+        self.register_buffer("words", torch.round(words / scale).to(torch.int8))
+        self.register_buffer("words_scale", scale)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        embedded = self.words[input_ids].float() * self.words_scale[input_ids]
+        states = self.network.bert(
+            inputs_embeds=embedded, attention_mask=attention_mask, token_type_ids=token_type_ids
+        ).last_hidden_state
+        return self.network.head(states, attention_mask, token_type_ids)
+
+
+def export(network: Network, target: Path) -> None:
+    """Writes ``network`` to ``target`` as ONNX. Its attention must be ``eager``: that is what the fusion knows.
+
+    Matrices of the encoder are int8 with a scale a channel, word embeddings int8 with a scale a word; the heads stay in
+    single precision.
+    """
+    onnx: Any = importlib.import_module("onnx")
+    quantization: Any = importlib.import_module("onnxruntime.quantization")
+    optimizer: Any = importlib.import_module("onnxruntime.transformers.optimizer")
+    config: Any = network.bert.config
+    exported = _Exported(network.cpu()).eval()
+    ids = torch.randint(0, config.vocab_size, (2, 12))
+    mask, types = torch.ones_like(ids), torch.ones_like(ids)
+    axes = {name: {0: "batch", 1: "tokens"} for name in _INPUTS} | {"logits": {0: "batch"}}
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        raw, fused = Path(folder) / "raw.onnx", Path(folder) / "fused.onnx"
+        torch.onnx.export(
+            exported,
+            (ids, mask, types),
+            str(raw),
+            input_names=list(_INPUTS),
+            output_names=["logits"],
+            dynamic_axes=axes,
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+        model = optimizer.optimize_model(
+            str(raw),
+            model_type="bert",
+            num_heads=config.num_attention_heads,
+            hidden_size=config.hidden_size,
+            opt_level=0,
+        )
+        layers = config.num_hidden_layers
+        if model.get_fused_operator_statistics()["Attention"] != layers:
+            raise RuntimeError("the attention of the exported graph was not fused; load the network with eager attention")
+        _name(model.model.graph, layers)
+        model.save_model_to_file(str(fused))
+        quantization.quantize_dynamic(
+            str(fused),
+            str(target),
+            per_channel=True,
+            weight_type=quantization.QuantType.QInt8,
+            op_types_to_quantize=["MatMul", "Attention"],
+            nodes_to_exclude=[
+                node.name + suffix
+                for node in model.model.graph.node
+                if node.name.startswith("head.")
+                for suffix in ("", "_MatMul")  # what the tool calls a Gemm that it has taken apart
+            ],
+            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+        )
+        _rename_words(onnx, target)
+
+
+def _name(graph: Any, layers: int) -> None:
+    """Gives the encoder's matrices names that mean something, and the heads' nodes theirs, so that they can be left out."""
+    stored = {entry.name: entry for entry in graph.initializer}
+    matrices = [
+        node for node in graph.node if node.op_type == "MatMul" and node.input[1] in stored and "encoder" in node.name
+    ]
+    if len(matrices) != layers * len(MATRICES):
+        raise RuntimeError(f"the exported graph has {len(matrices)} matrices in {layers} layers; the exporter has changed")
+    for at, node in enumerate(matrices):
+        name = f"layer.{at // len(MATRICES)}.{list(MATRICES)[at % len(MATRICES)]}"
+        stored[node.input[1]].name = name
+        node.input[1] = name
+    for at, node in enumerate(graph.node):
+        if node.op_type in ("MatMul", "Gemm") and node not in matrices:
+            node.name = f"head.{at}"
+            if node.op_type == "MatMul":  # the one head without a bias
+                stored[node.input[1]].name = node.input[1] = "network.level.weight_Transposed"
+
+
+def _rename_words(onnx: Any, path: Path) -> None:
+    model = onnx.load(str(path))
+    new = {"words": "words_quantized"}
+    for entry in model.graph.initializer:
+        entry.name = new.get(entry.name, entry.name)
+    for node in model.graph.node:
+        for at, name in enumerate(node.input):
+            node.input[at] = new.get(name, name)
+    onnx.save(model, str(path))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter's advice is for whoever changes it, not for whoever runs it."""
+    loggers = [logging.getLogger(name) for name in ("root", "onnxruntime", "torch.onnx", "onnxruntime.transformers")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

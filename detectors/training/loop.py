@@ -1,0 +1,292 @@
+"""The training loop: masked losses, checkpoints that resume, and a log of what was done."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from detectors.encoder.backend import Logits
+from detectors.encoder.framing import TRAINED, Framer
+from detectors.encoder.heads import HEADS, LEVELS, OUTPUTS
+from detectors.encoder.network import Network
+from detectors.evaluation.measures import Ranking, area_under_roc
+from detectors.signals import SIGNALS, Side
+from detectors.training.batches import Batch, collate, draw, positive_weights
+from detectors.training.errors import RunUnfit
+from detectors.training.example import Example
+
+__all__ = ["MIXTURE", "Plan", "Trainer", "infer", "load_weights", "save_weights"]
+
+MIXTURE: Final[Mapping[str, float]] = {
+    "corpus": 1.0,
+    "goemotions": 0.06,
+    "sad": 0.1,
+    "spiral_bench": 0.06,
+    "schizobench": 0.05,
+    "counselchat": 0.1,
+    "topical_chat": 0.1,
+    "synthetic_persona_chat": 0.08,
+    "hypo": 0.3,
+    "ailuminate_demo": 0.3,
+    "darkbench": 0.4,
+}
+"""How much of each source an epoch draws by default: about as much of the corpus as of all the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run. ``minutes``: it ends by then, the learning rate fallen to nothing, however many epochs that makes."""
+
+    seed: int = 1
+    epochs: int = 4
+    minutes: float | None = None
+    size: int = 32
+    rate: float = 1e-4
+    head_rate: float = 1e-3
+    warmup: float = 0.06
+    decay: float = 0.01
+    mixture: Mapping[str, float] = field(default_factory=lambda: dict(MIXTURE))
+    checkpoint_seconds: float = 180.0
+    threads: int | None = None
+    bf16: bool = False
+
+
+def infer(network: Network, framer: Framer, examples: Sequence[Example], *, size: int = 64, device: str = "cpu") -> Logits:
+    """Logits of every example, ``[examples, outputs]``, without dropout and augmentation."""
+    network.eval()
+    frames = [framer.frame(example.item, longest=TRAINED) for example in examples]
+    order = sorted(range(len(frames)), key=lambda at: len(frames[at].ids))
+    rows: list[Any] = [None] * len(frames)
+    with torch.inference_mode():
+        for start in range(0, len(order), size):
+            places = order[start : start + size]
+            ids, mask, types = (part.to(device) for part in collate([frames[at] for at in places], framer.pad))
+            for at, row in zip(places, network(ids, mask, types).float().cpu().numpy(), strict=True):
+                rows[at] = row
+    return np.stack(rows)
+
+
+class Trainer:
+    """Trains one network by one plan; what it does stands in ``folder``: checkpoint.pt, best.pt, log.jsonl."""
+
+    def __init__(
+        self,
+        network: Network,
+        framer: Framer,
+        train: Sequence[Example],
+        validation: Sequence[Example],
+        plan: Plan,
+        folder: Path,
+        *,
+        device: str = "cpu",
+    ) -> None:
+        self._network = network.to(device)
+        self._framer, self._train, self._validation = framer, train, validation
+        self._plan, self._folder, self._device = plan, folder, device
+        folder.mkdir(parents=True, exist_ok=True)
+        if plan.threads:
+            torch.set_num_threads(plan.threads)
+        self._positive = positive_weights(train, plan.mixture).to(device)
+        encoder = {id(p) for p in network.bert.parameters()}
+        groups = [
+            {"params": [p for p in network.parameters() if p.requires_grad and id(p) in encoder], "lr": plan.rate},
+            {"params": [p for p in network.parameters() if p.requires_grad and id(p) not in encoder], "lr": plan.head_rate},
+        ]
+        self._optimizer = torch.optim.AdamW(groups, weight_decay=plan.decay)
+        self._bases = [plan.rate, plan.head_rate]
+        drawn = sum(plan.mixture.get(example.source, 0.0) for example in train)
+        self._epoch_steps = max(1, math.ceil(drawn / plan.size))
+        self._epoch = self._step = self._steps = 0
+        self._elapsed = 0.0
+        self._best = -math.inf
+
+    # ---- what is kept
+
+    def resume(self) -> None:
+        """Goes on from the folder's checkpoint. Raises :class:`RunUnfit` where there is none, or of another plan."""
+        path = self._folder / "checkpoint.pt"
+        if not path.is_file():
+            raise RunUnfit(f"{path} is not there; start the run without --resume")
+        state = torch.load(path, map_location=self._device, weights_only=True)
+        mine = json.loads(json.dumps(asdict(self._plan)))
+        ends = {"epochs", "minutes", "threads", "checkpoint_seconds"}
+        differing = sorted(k for k in mine if k not in ends and mine[k] != json.loads(state["plan"]).get(k))
+        if differing or state["examples"] != len(self._train):
+            what = ", ".join(differing) or "the training examples"
+            raise RunUnfit(f"{path} is of a run that differs in {what}; give the same, or start anew in another folder")
+        self._network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._epoch, self._step, self._steps = state["epoch"], state["step"], state["steps"]
+        self._elapsed, self._best = state["elapsed"], state["best"]
+        torch.set_rng_state(state["random"].cpu())
+
+    def _keep(self) -> None:
+        state = {
+            "network": self._network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "plan": json.dumps(asdict(self._plan)),
+            "examples": len(self._train),
+            "epoch": self._epoch,
+            "step": self._step,
+            "steps": self._steps,
+            "elapsed": self._elapsed,
+            "best": self._best,
+            "random": torch.get_rng_state(),
+        }
+        _save(state, self._folder / "checkpoint.pt")
+
+    def _log(self, entry: Mapping[str, Any]) -> None:
+        with (self._folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    # ---- training
+
+    def run(self) -> dict[str, float]:
+        """Trains to the plan's end; returns the last validation. The network then holds its last state."""
+        plan = self._plan
+        self._log({"event": "start", "plan": asdict(plan), "train": len(self._train), "steps": self._steps})
+        began, kept = time.monotonic() - self._elapsed, time.monotonic()
+        found: dict[str, float] = {}
+        losses: list[float] = []
+        while self._epoch < plan.epochs and self._progress() < 1.0:
+            self._network.train()
+            for batch in draw(
+                self._train,
+                self._framer,
+                plan.mixture,
+                seed=plan.seed,
+                epoch=self._epoch,
+                size=plan.size,
+                skip=self._step,
+            ):
+                losses.append(self._learn(batch))
+                self._step += 1
+                self._steps += 1
+                self._elapsed = time.monotonic() - began
+                if time.monotonic() - kept > plan.checkpoint_seconds:
+                    self._keep()
+                    self._log({"event": "step", "steps": self._steps, "minutes": self._minutes(), "loss": _mean(losses)})
+                    losses.clear()
+                    kept = time.monotonic()
+                if self._progress() >= 1.0:
+                    break
+            else:
+                self._epoch += 1
+                self._step = 0
+            found = self.validate()
+            self._log({"event": "epoch", "epoch": self._epoch, "steps": self._steps, "minutes": self._minutes(), **found})
+        self._keep()
+        save_weights(self._network, self._folder / "network.pt")
+        self._log({"event": "end", "steps": self._steps, "minutes": self._minutes()})
+        return found
+
+    def _minutes(self) -> float:
+        return round(self._elapsed / 60, 2)
+
+    def _progress(self) -> float:
+        by_steps = self._steps / (self._epoch_steps * self._plan.epochs)
+        by_time = self._elapsed / 60 / self._plan.minutes if self._plan.minutes else 0.0
+        return max(by_steps, by_time)
+
+    def _learn(self, batch: Batch) -> float:
+        progress = self._progress()
+        rising = min(1.0, progress / self._plan.warmup) if self._plan.warmup else 1.0
+        scale = max(rising if progress < self._plan.warmup else (1 - progress) / (1 - self._plan.warmup), 0.01)
+        for group, base in zip(self._optimizer.param_groups, self._bases, strict=True):
+            group["lr"] = base * scale
+        with self._autocast():
+            logits = self._network(
+                batch.input_ids.to(self._device),
+                batch.attention_mask.to(self._device),
+                batch.token_type_ids.to(self._device),
+            ).float()
+        loss = self._loss(logits, batch)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        return float(loss.detach())
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if not self._plan.bf16:
+            return nullcontext()
+        cast: AbstractContextManager[Any] = torch.autocast(torch.device(self._device).type, torch.bfloat16)
+        return cast
+
+    def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Binary cross-entropy where a label is known, plus the class of recency where that is."""
+        heads = logits[:, : len(HEADS)]
+        labels, weights = batch.labels.to(self._device), batch.weights.to(self._device)
+        each = nn.functional.binary_cross_entropy_with_logits(heads, labels, reduction="none", pos_weight=self._positive)
+        loss = (each * weights).sum() / len(labels)
+        recency = batch.recency.to(self._device)
+        if bool((recency >= 0).any()):
+            loss = loss + nn.functional.cross_entropy(logits[:, len(HEADS) :], recency, ignore_index=-100)
+        return loss
+
+    def validate(self) -> dict[str, float]:
+        """AUROC on the validation split by signal, where there are 10 of each, and their mean."""
+        logits = infer(self._network, self._framer, self._validation, device=self._device)
+        found: dict[str, float] = {}
+        for at, name in enumerate(HEADS):
+            known = np.array([example.labels.get(name, math.nan) for example in self._validation])
+            inside = ~np.isnan(known)
+            labels = (known[inside] >= 0.5).astype(np.float64)
+            if min(labels.sum(), (1 - labels).sum()) >= 10:
+                found[name] = round(area_under_roc(Ranking(labels, logits[inside, at].astype(np.float64)).curve()), 4)
+        return {"mean": round(float(np.mean(list(found.values()))), 4) if found else math.nan, **found}
+
+
+def save_weights(network: Network, path: Path) -> None:
+    """The network's weights with the names of its outputs."""
+    _save({"network": network.state_dict(), "outputs": list(OUTPUTS)}, path)
+
+
+def load_weights(network: Network, path: Path) -> None:
+    """Weights of an earlier run, outputs matched by name; an output that it did not have keeps its fresh ones.
+
+    Raises :class:`RunUnfit`.
+    """
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        state, outputs = saved["network"], list(saved["outputs"])
+        own = network.state_dict()
+        for layer, names in _rows(OUTPUTS).items():
+            had = _rows(outputs)[layer]
+            for part in ("weight", "bias"):
+                key = f"{layer}.{part}"
+                rows = own[key].clone()
+                for row, name in enumerate(names):
+                    if name in had:
+                        rows[row] = state[key][had.index(name)]
+                state[key] = rows
+        network.load_state_dict(state)
+    except (OSError, KeyError, TypeError, RuntimeError) as error:
+        raise RunUnfit(f"{path} holds no weights of this network ({error}); give a network.pt of this release") from None
+
+
+def _rows(outputs: Sequence[str]) -> dict[str, list[str]]:
+    """Which output each row of the two last layers makes."""
+    replies = [name for name in outputs if name in SIGNALS and SIGNALS[name].side is Side.REPLY]
+    return {"user_heads": [name for name in outputs if name not in {*LEVELS, *replies}], "reply_heads": replies}
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(sum(values) / len(values), 5) if values else math.nan
+
+
+def _save(state: Any, path: Path) -> None:
+    """Written beside and moved into place: a run that is killed leaves the checkpoint before."""
+    half = path.with_name(f".{path.name}")
+    torch.save(state, half)
+    half.replace(path)

@@ -1,0 +1,133 @@
+"""From a trained network to a model's folder: weights, tokenizer, manifest; and its figures on the test split."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from tokenizers import Tokenizer
+
+from detectors.contract import Item
+from detectors.encoder.backend import OnnxBackend, padded
+from detectors.encoder.framing import TRAINED, Framer
+from detectors.encoder.heads import OUTPUTS
+from detectors.encoder.network import Network
+from detectors.evaluation.rows import Row
+from detectors.evaluation.study import Finding
+from detectors.scorer.tiers import Tier
+from detectors.signals import VOCABULARY_VERSION
+from detectors.training.example import Example
+from detectors.training.export import export
+from detectors.training.fit import Fitted, fit
+from detectors.training.sources import LICENCES
+
+__all__ = ["build", "findings_json", "row_of", "say"]
+
+_BATCH = 64
+
+
+def build(
+    network: Network,
+    tokenizer: Path,
+    validation: Sequence[Example],
+    lexicon: Tier,
+    folder: Path,
+    *,
+    name: str,
+    version: str,
+    counts: Mapping[str, int],
+) -> Fitted:
+    """Writes the model's folder. ``network`` has eager attention. ``counts``: training examples by source."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = folder / "model.onnx"
+    export(network, weights)
+    copied = folder / "tokenizer.json"
+    if tokenizer.resolve() != copied.resolve():
+        shutil.copyfile(tokenizer, copied)
+    framer = Framer(Tokenizer.from_file(str(copied)))
+    backend = OnnxBackend(str(weights))
+    frames = [framer.frame(example.item, longest=TRAINED) for example in validation]
+    logits = padded(backend, frames, framer.pad, len(OUTPUTS))
+    fitted = fit(validation, logits, say(lexicon, validation))
+    manifest = {
+        "name": name,
+        "version": version,
+        "vocabulary": VOCABULARY_VERSION,
+        "languages": ["en"],
+        "clinically_validated": False,
+        "labels": "by authors of this project and by a model",
+        "sources": [
+            {"name": source, "licence": LICENCES[source], "examples": number} for source, number in sorted(counts.items())
+        ],
+        "files": {
+            key: {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}
+            for key, path in (("weights", weights), ("tokenizer", copied))
+        },
+        "outputs": list(OUTPUTS),
+        "signals": {
+            head.name: {
+                "threshold": head.threshold,
+                "ece": head.ece,
+                "tier": "full",
+                "calibration": asdict(head.calibration),
+            }
+            for head in fitted.heads
+        },
+        "left_to_lexicon": dict(fitted.left),
+    }
+    half = folder / ".manifest.json"
+    half.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    half.replace(folder / "manifest.json")
+    return fitted
+
+
+def say(tier: Tier, examples: Sequence[Example] | Sequence[Row]) -> list[dict[str, float]]:
+    """What a tier answers of each, signals by name, missing ones left out."""
+    items = [example.item if isinstance(example, Example) else _item(example) for example in examples]
+    return [
+        dict(scores.answered())
+        for start in range(0, len(items), _BATCH)
+        for scores in tier.score(items[start : start + _BATCH])
+    ]
+
+
+def _item(row: Row) -> Item:
+    return Item(row.side, row.text, row.context, row.question, row.whole, "en")
+
+
+def row_of(example: Example, at: int) -> Row:
+    """An example as a row of an evaluation; its source is a slice."""
+    return Row(
+        id=f"{example.source}/{at}",
+        side=example.side,
+        text=example.text,
+        context=example.context,
+        labels=dict(example.labels),
+        conversation=f"{example.source}/{example.group}",
+        slices=tuple(dict.fromkeys((example.source, *example.slices))),
+        question=example.question,
+        whole=example.whole,
+    )
+
+
+def findings_json(findings: Sequence[Finding]) -> bytes:
+    """The findings as JSON; a figure without meaning is null."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, float):
+            return None if math.isnan(value) else round(value, 5)
+        if isinstance(value, Mapping):
+            return {key: plain(inner) for key, inner in value.items()}
+        if isinstance(value, np.generic):
+            return plain(value.item())
+        return value
+
+    return orjson.dumps([plain(asdict(finding)) for finding in findings], option=orjson.OPT_INDENT_2)

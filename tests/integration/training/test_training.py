@@ -1,0 +1,164 @@
+"""The whole way on a tiny network of random weights: train, stop, resume, export, serve on both backends."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detectors.contract import Item, Speaker, Utterance
+from detectors.encoder.backend import OnnxBackend, padded
+from detectors.encoder.framing import Framer
+from detectors.encoder.heads import HEADS, LEVELS, OUTPUTS
+from detectors.signals import Side
+from detectors.training.errors import RunUnfit
+from detectors.training.example import Example
+from tests.unit.detectors.encoder.wordpiece import tokenizer
+
+torch = pytest.importorskip("torch", reason="training needs the extra [torch]")
+pytest.importorskip("transformers", reason="training needs the extra [torch]")
+pytest.importorskip("onnx", reason="training needs the extra [torch]")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries warn of their own future
+
+
+@pytest.fixture(scope="module")
+def framer() -> Framer:
+    torch.set_num_threads(1)
+    return Framer(tokenizer())
+
+
+def _examples() -> list[Example]:
+    found = []
+    for at in range(48):
+        risky = at % 2 == 0
+        levels = {name: float(risky and k <= at % 5) for k, name in enumerate(LEVELS)}
+        words = "i want to die" if risky else "hello how are you doing today"
+        context = (Utterance(Speaker.ASSISTANT, "how are you"),) if at % 3 == 0 else ()
+        found.append(
+            Example("corpus", f"g{at}", Side.USER, f"{words} {at}", levels, context, recency="now" if at % 6 == 0 else None)
+        )
+        found.append(
+            Example("hypo", f"h{at}", Side.REPLY, f"no {words} {at}", {"refusal.any": float(not risky)}, whole=True)
+        )
+    return found
+
+
+def _trainer(framer: Framer, folder: Path, **changes: Any) -> Any:
+    from detectors.training.loop import Plan, Trainer
+    from detectors.training.pretrained import small_network
+
+    torch.manual_seed(5)
+    network = small_network(tokenizer().get_vocab_size(), framer.tags)
+    examples = _examples()
+    plan = replace(Plan(epochs=2, size=8, rate=2e-3, head_rate=5e-3, mixture={"corpus": 1.0, "hypo": 1.0}), **changes)
+    return Trainer(network, framer, examples, examples, plan, folder)
+
+
+def test_it_learns_and_says_so_in_its_log(framer: Framer, tmp_path: Path) -> None:
+    found = _trainer(framer, tmp_path, epochs=6).run()
+    assert found["refusal.any"] > 0.9
+    assert found["risk.suicide_ge2"] > 0.9
+    events = [json.loads(line)["event"] for line in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()]
+    assert events == ["start", *["epoch"] * 6, "end"]
+
+
+def test_a_run_that_stopped_goes_on_where_it_was(framer: Framer, tmp_path: Path) -> None:
+    whole = _trainer(framer, tmp_path / "whole")
+    whole.run()
+    part = _trainer(framer, tmp_path / "part")
+    steps = iter(range(7))
+    learn = part._learn
+
+    def stop(batch: Any) -> float:
+        if next(steps, None) is None:
+            part._keep()
+            raise KeyboardInterrupt
+        return float(learn(batch))
+
+    part._learn = stop
+    with pytest.raises(KeyboardInterrupt):
+        part.run()
+    again = _trainer(framer, tmp_path / "part")
+    again.resume()
+    again.run()
+    for one, other in zip(whole._network.parameters(), again._network.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
+
+
+def test_what_cannot_be_resumed_is_told(framer: Framer, tmp_path: Path) -> None:
+    with pytest.raises(RunUnfit, match="without --resume"):
+        _trainer(framer, tmp_path).resume()
+    _trainer(framer, tmp_path, epochs=1).run()
+    with pytest.raises(RunUnfit, match="differs in rate"):
+        _trainer(framer, tmp_path, rate=0.5).resume()
+
+
+def test_weights_are_matched_by_the_names_of_outputs(framer: Framer, tmp_path: Path) -> None:
+    from detectors.training.loop import load_weights, save_weights
+    from detectors.training.pretrained import small_network
+
+    size = tokenizer().get_vocab_size()
+    torch.manual_seed(1)
+    first = small_network(size, framer.tags)
+    save_weights(first, tmp_path / "network.pt")
+    saved = torch.load(tmp_path / "network.pt", weights_only=True)
+    gone = saved["outputs"].index("harm.method")
+    saved["outputs"].pop(gone)
+    row = gone - HEADS.index("companion.sycophancy")
+    for part in ("weight", "bias"):
+        rows = saved["network"][f"reply_heads.{part}"]
+        saved["network"][f"reply_heads.{part}"] = torch.cat([rows[:row], rows[row + 1 :]])
+    torch.save(saved, tmp_path / "older.pt")
+    second = small_network(size, framer.tags)
+    fresh = second.reply_heads.bias[row].item()
+    load_weights(second, tmp_path / "older.pt")
+    assert second.reply_heads.bias[row].item() == pytest.approx(fresh)
+    assert torch.equal(second.reply_heads.weight[row + 1], first.reply_heads.weight[row + 1])
+    with pytest.raises(RunUnfit, match="no weights"):
+        load_weights(second, tmp_path / "none.pt")
+
+
+def test_the_exported_file_says_the_same_on_both_backends(framer: Framer, tmp_path: Path) -> None:
+    from detectors.encoder.cuda import TOLERANCE, TorchBackend
+    from detectors.encoder.errors import ModelUnfit
+    from detectors.training.export import export
+    from detectors.training.loop import infer
+    from detectors.training.pretrained import eager
+
+    trainer = _trainer(framer, tmp_path, epochs=4)
+    trainer.run()
+    export(eager(trainer._network), tmp_path / "model.onnx")
+    examples = _examples()
+    exact = infer(trainer._network, framer, examples)
+    frames = [framer.frame(example.item) for example in examples]
+    onnx = padded(OnnxBackend(str(tmp_path / "model.onnx"), threads=1), frames, framer.pad, len(OUTPUTS))
+    restored = padded(TorchBackend(tmp_path / "model.onnx", "cpu"), frames, framer.pad, len(OUTPUTS))
+    assert np.percentile(np.abs(restored - onnx), 99) < TOLERANCE
+    assert np.percentile(np.abs(exact - onnx), 99) < TOLERANCE
+    assert (np.diff(onnx[:, : len(LEVELS)], axis=1) <= 0).all()
+    alone = padded(OnnxBackend(str(tmp_path / "model.onnx"), threads=1), frames[:1], framer.pad, len(OUTPUTS))
+    np.testing.assert_allclose(alone[0], onnx[0], atol=TOLERANCE)
+    (tmp_path / "other.onnx").write_bytes(b"no graph")
+    with pytest.raises(ModelUnfit, match="export the model again"):
+        TorchBackend(tmp_path / "other.onnx", "cpu")
+
+
+def test_context_and_rung_reach_the_scored_text(framer: Framer, tmp_path: Path) -> None:
+    network = _trainer(framer, tmp_path)._network
+    from detectors.training.batches import collate
+
+    network.eval()
+    items = [
+        Item(Side.USER, "yeah"),
+        Item(Side.USER, "yeah", question=4),
+        Item(Side.USER, "yeah", (Utterance(Speaker.USER, "i want to die"),)),
+    ]
+    with torch.inference_mode():
+        rows = network(*collate([framer.frame(item) for item in items], framer.pad)).numpy()
+    assert not np.allclose(rows[0], rows[1], atol=1e-4)
+    assert not np.allclose(rows[0], rows[2], atol=1e-4)

@@ -1,0 +1,63 @@
+"""Calibration and thresholds, and what is left to the lexicon."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from detectors.encoder.heads import HEADS, OUTPUTS
+from detectors.signals import Side
+from detectors.training.example import Example
+from detectors.training.fit import fit, platt
+
+NAME = "risk.self_harm"
+
+
+def test_platt_finds_the_sigmoid_that_made_the_labels() -> None:
+    random = np.random.default_rng(3)
+    logits = random.normal(0, 3, 6000)
+    labels = (random.random(6000) < 1 / (1 + np.exp(-(0.7 * logits - 1.5)))).astype(np.float64)
+    found = platt(labels, logits)
+    assert found.slope == pytest.approx(0.7, abs=0.06)
+    assert found.offset == pytest.approx(-1.5, abs=0.12)
+
+
+def test_platt_never_turns_an_order_round_and_bears_perfect_scores() -> None:
+    labels = np.array([0.0] * 30 + [1.0] * 30)
+    assert platt(labels, -labels * 4 + 2).slope > 0
+    perfect = platt(labels, labels * 20 - 10)
+    assert 0 < perfect.slope < 50
+    assert perfect.probability(10.0) > 0.9
+
+
+def _case(positives: int, negatives: int, *, sure: float) -> tuple[list[Example], np.ndarray]:
+    random = np.random.default_rng(1)
+    labels = [1.0] * positives + [0.0] * negatives
+    examples = [Example("corpus", f"g{at}", Side.USER, f"text {at}", {NAME: label}) for at, label in enumerate(labels)]
+    logits = np.zeros((len(labels), len(OUTPUTS)), dtype=np.float32)
+    logits[:, HEADS.index(NAME)] = np.array(labels) * sure + random.normal(0, 1, len(labels))
+    return examples, logits
+
+
+def test_a_threshold_flags_one_negative_in_a_hundred() -> None:
+    examples, logits = _case(60, 400, sure=4)
+    found = fit(examples, logits, [{}] * len(examples))
+    (head,) = found.heads
+    flagged = [head.calibration.probability(float(x)) >= head.threshold for x in logits[60:, head.column]]
+    assert 0 < sum(flagged) <= 4
+    assert head.ece is not None
+    assert head.ece < 0.1
+    assert "distress" in found.left
+
+
+def test_a_head_that_is_worse_than_words_is_left_to_them() -> None:
+    examples, logits = _case(60, 400, sure=0.2)
+    words = [{NAME: example.labels[NAME]} for example in examples]
+    found = fit(examples, logits, words)
+    assert not found.heads
+    assert "the lexicon's 1.000" in found.left[NAME]
+
+
+def test_too_little_to_check_with_is_left_out() -> None:
+    examples, logits = _case(9, 400, sure=4)
+    assert fit(examples, logits, [{}] * len(examples)).left[NAME].startswith("9 positives")
