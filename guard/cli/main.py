@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from guard.cli import admin
+from guard.cli import admin, models
 from guard.cli.options import DatabaseUrl, DataDir, console, settings_from
 
 __all__ = ["app", "main"]
@@ -157,6 +157,9 @@ def doctor(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     raise typer.Exit(examine(settings_from(data_dir=data_dir, database_url=database_url), console()))
 
 
+app.add_typer(models.model, name="model")
+app.command()(models.train)
+app.command("eval")(models.evaluate)
 for group in (admin.tenant, admin.key, admin.reviewer, admin.channel, admin.db):
     app.add_typer(group)
 if find_spec("guard.cli.policy") is not None:

@@ -1,0 +1,47 @@
+"""Who answers what: the installed model's manifest and the lexicon tier, signal by signal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from detectors.contract import Item
+from detectors.encoder.manifest import read_manifest, shipped
+from detectors.signals import VOCABULARY_VERSION, Kind, Side, vocabulary
+
+__all__ = ["card"]
+
+
+def card(folder: Path | None = None) -> dict[str, Any]:
+    """``name``, ``version``, ``vocabulary``, ``sources`` and ``signals``: of each its ``threshold``, ``ece`` and ``tier``.
+
+    ``tier`` is ``full``, ``lexicon`` or ``missing``; only the model's signals have a threshold and a calibration error.
+    ``folder``: a model's; by default the installed one, and without any the lexicon alone. Raises
+    :class:`~detectors.encoder.errors.ModelUnfit`.
+    """
+    from detectors.lexicon import LexiconScorer
+
+    folder = folder or shipped()
+    manifest = read_manifest(folder) if folder is not None else None
+    lexicon = LexiconScorer()
+    signals: dict[str, dict[str, Any]] = {}
+    name, version = "lexicon", "0"
+    for side in (Side.USER, Side.REPLY):
+        words = lexicon.score_one(Item(side, "hello there", question=2 if side is Side.USER else None, whole=True))
+        name, _, version = words.model.partition("@")
+        known = {signal for signal, _ in words.answered()}
+        for signal in vocabulary(side):
+            head = manifest.heads.get(signal.name) if manifest is not None else None
+            by_model = head is not None or (signal.kind is Kind.LEVEL and manifest is not None)
+            signals[signal.name] = {
+                "threshold": head.threshold if head is not None else None,
+                "ece": head.ece if head is not None else None,
+                "tier": "full" if by_model else "lexicon" if signal.name in known else "missing",
+            }
+    return {
+        "name": manifest.name if manifest is not None else name,
+        "version": manifest.version if manifest is not None else version,
+        "vocabulary": VOCABULARY_VERSION,
+        "sources": [dict(source) for source in manifest.sources] if manifest is not None else [],
+        "signals": signals,
+    }
