@@ -15,6 +15,8 @@ __all__ = ["LONGEST", "OVERLAP", "clause_before", "sentences"]
 LONGEST: Final = 480
 OVERLAP: Final = 160
 
+_AHEAD: Final = 3  # what the last alternative of _CLAUSE looks ahead
+
 _END: Final = re.compile(r"(?<!\.)(?:\.(?!\.)|[!?]+)[\"')\]*]{0,3}(?=\s|\Z)|\n+|[。！？।]")
 _CLAUSE: Final = re.compile(
     r"[,;:()\"]|\s-+\s|\.\.+|"
@@ -47,6 +49,7 @@ def _windows(text: str, start: int, end: int, spans: list[tuple[int, int]]) -> N
 def clause_before(sentence: str, at: int) -> str:
     """What stands before ``at`` in the same clause."""
     start = 0
-    for match in _CLAUSE.finditer(sentence, 0, at):
-        start = match.end()
+    for match in _CLAUSE.finditer(sentence, 0, at + _AHEAD):
+        if match.end() <= at:
+            start = match.end()
     return sentence[start:at]

@@ -135,7 +135,13 @@ def parse(source: str, macros: Mapping[str, Element]) -> list[Pattern]:
     for part in element.parts if element.kind == "any" and not element.optional else (element,):
         if not part.anchors:
             raise PatternError("a pattern needs at least one word that is not optional")
-        patterns.append(Pattern(part, part.anchors, tuple(sorted(_needs(part) - {part.anchors}, key=len))))
+        patterns.append(
+            Pattern(
+                part,
+                part.anchors,
+                tuple(sorted(_needs(part) - {part.anchors}, key=lambda words: (len(words), sorted(words)))),
+            )
+        )
     return patterns
 
 

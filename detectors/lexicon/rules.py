@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +21,7 @@ _HEADER: Final = re.compile(r"\[([\w.]+)((?: [\w-]+(?:=[\w.,-]+)?)*)\]")
 _MACRO: Final = re.compile(r"(\w+) = (.+)")
 _GRADE: Final = re.compile(r"(.*?)(?:\s+::\s+(0\.\d+|1\.0))?")
 _TOKEN: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_EDGES: Final = string.whitespace + string.punctuation + "\u2026\u3002\uff01\uff1f\u0964"
 _MOST_HITS: Final = 4  # places of one rule that are looked at in one sentence
 
 INTERNAL: Final = frozenset(
@@ -47,11 +49,13 @@ class Rule:
         return re.compile(self.pattern.expression)
 
     def find(self, sentence: str) -> Iterator[tuple[int, int]]:
-        """Half-open spans in ``sentence``, at most a handful."""
+        """Half-open spans in ``sentence``, at most a handful, without the signs that stand before and after the words."""
         for count, match in enumerate(self.expression.finditer(sentence)):
             if count == _MOST_HITS:
                 return
-            yield match.start(), match.end()
+            words = match.group()
+            start = match.start() + len(words) - len(words.lstrip(_EDGES))
+            yield start, start + len(words.strip(_EDGES))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ __all__ = ["LexiconScorer"]
 
 _VERSION: Final = "1.0"
 _SUFFIXES: Final = (".txt", ".py")
-_BESIDE: Final = ("normalise.py", "spellings.py", "sentences.py", "language.py")
+_BESIDE: Final = ("normalise.py", "letters.py", "contractions.py", "spellings.py", "sentences.py", "language.py")
 
 
 class LexiconScorer:

@@ -158,6 +158,8 @@ def _figure(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: 
     """Where it is a story or a figure of speech; ``None`` where it is meant."""
     signal, grade = hit.rule.signal, hit.rule.grade
     level = int(hit.rule.options.get("level", "0"))
+    if passage.made_up and "soft" in hit.rule.options:
+        return Weighed(hit, sentence, FAINT, figurative=0.9)
     if passage.serious or signal == "risk.method_seeking":
         return None
     if passage.made_up and signal.startswith(("risk.", "violence.", "concern.", "abuse.", "warning.")):
