@@ -26,7 +26,7 @@ from detectors.training.example import Example
 
 __all__ = ["LEAST", "Fitted", "fit", "platt"]
 
-LEAST: Final = 10
+LEAST: Final = 6
 """Positives and negatives that validation must have of a signal, else it is left to the lexicon tier."""
 
 _FALSE_POSITIVES: Final = 0.01

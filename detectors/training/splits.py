@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from detectors.corpus.duplicates import groups, pairs
+from detectors.encoder.heads import HEADS
 from detectors.training.example import Example
 
 __all__ = ["SPLIT_SEED", "Split", "Splits", "split"]
@@ -17,9 +18,10 @@ __all__ = ["SPLIT_SEED", "Split", "Splits", "split"]
 SPLIT_SEED: Final = "handrail-1"
 """Splits stay the same from run to run, whatever a run's own seed is, so that figures can be compared."""
 
-_SHARES: Final = {"corpus": (0.15, 0.17)}
-_SHARES_ELSE: Final = (0.06, 0.08)
-_HELD_VOICES: Final = 0.12
+_CORPUS: Final = {"test": 0.15, "validation": 0.15}
+_SHARES: Final = {"test": 0.08, "validation": 0.06}
+_HELD_VOICES: Final = 0.10
+_ANY: Final = ""  # stands for the item itself among its labels
 _SHORT_WORDS: Final = 4
 _CHARACTERS: Final = 300  # of a text that are compared: long replies with the same beginning are the same
 
@@ -45,16 +47,16 @@ class Splits:
 def split(examples: Sequence[Example]) -> Splits:
     """By source and group; groups whose texts are near-duplicates stay together, so that no text has its double across.
 
-    Of the corpus some voices are held out of training entirely: their items are in the test, with the slice ``voice
-    unseen``; those whose situation trains are the slice ``situation seen``, apart from which the test's situations are
-    unseen. A training text that is a near-duplicate of one outside its split is dropped, whatever their sources.
+    The corpus is stratified by label, so that rare ones are in every split: its splits follow from its content. Some of its
+    voices are held out of training entirely: their items are in the test, with the slice ``voice unseen``; those whose
+    situation trains are the slice ``situation seen``, apart from which the test's situations are unseen. A training text
+    that is a near-duplicate of one outside its split is dropped, whatever their sources.
     """
     parts: dict[Split, list[Example]] = {which: [] for which in Split}
     joined = _joined(examples)
+    stratified = _stratified(examples, joined)
     for example, group in zip(examples, joined, strict=True):
-        validation, test = _SHARES.get(example.source, _SHARES_ELSE)
-        at = _share(example.source, group)
-        which = Split.TEST if at < test else Split.VALIDATION if at < test + validation else Split.TRAIN
+        which = stratified[group] if example.source == "corpus" else _drawn(example.source, group)
         slices = example.slices
         if example.source == "corpus":
             unseen = example.voice is not None and _share("voice", example.voice) < _HELD_VOICES
@@ -73,6 +75,35 @@ def split(examples: Sequence[Example]) -> Splits:
         tuple(parts[Split.TEST]),
         len(parts[Split.TRAIN]) - len(kept),
     )
+
+
+def _drawn(source: str, group: str) -> Split:
+    at = _share(source, group)
+    return Split.TEST if at < _SHARES["test"] else Split.VALIDATION if at < sum(_SHARES.values()) else Split.TRAIN
+
+
+def _stratified(examples: Sequence[Example], joined: Sequence[str]) -> dict[str, Split]:
+    """The split of each group of the corpus: the rarest label first, each group goes where most of that label is lacking
+    (iterative stratification; Sechidis, Tsoumakas and Vlahavas 2011)."""
+    labels: dict[str, Counter[str]] = defaultdict(Counter)
+    for example, group in zip(examples, joined, strict=True):
+        if example.source == "corpus":
+            labels[group][_ANY] += 1
+            labels[group].update(name for name, value in example.labels.items() if value >= 0.5 and name in HEADS)
+    wanted = {Split.TRAIN: 1 - sum(_CORPUS.values())} | {Split(name): share for name, share in _CORPUS.items()}
+    total: Counter[str] = Counter()
+    for own in labels.values():
+        total.update(own)
+    lacking = {which: {name: share * number for name, number in total.items()} for which, share in wanted.items()}
+    home: dict[str, Split] = {}
+    for name in sorted(total, key=lambda name: (total[name], name)):
+        left = [group for group, own in labels.items() if group not in home and own[name]]
+        for group in sorted(left, key=lambda group: (-labels[group][name], _share("corpus", group))):
+            which = max(wanted, key=lambda which: (lacking[which][name], lacking[which][_ANY], which))
+            home[group] = which
+            for label, number in labels[group].items():
+                lacking[which][label] -= number
+    return home
 
 
 def _share(*names: str) -> float:

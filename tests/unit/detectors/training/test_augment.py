@@ -14,7 +14,7 @@ from detectors.training.augment import augment
 def test_any_text_is_rewritten_the_same_way_by_the_same_seed(text: str, seed: int) -> None:
     found = augment(text, Random(seed))
     assert found == augment(text, Random(seed))
-    if text.strip(" .,;:!?\"()…'’"):
+    if any(map(str.isalnum, text)):
         assert found.strip()
 
 
