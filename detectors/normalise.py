@@ -28,6 +28,7 @@ _CONTEXTUAL: Final = re.compile(r"(?<![\w'@#/.-])(?:ill|id|r|unalive)(?![\w'/-])
 _TOKEN: Final = re.compile(r"(?<!\w)(?:s/h|w/o?)(?!\w)|[\w@$!*|+#]+(?:'\w+)?")
 _BETWEEN: Final = re.compile(r"[ .*_-]")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_RUN: Final = re.compile(r"[\t\n\r\x20-\x7e]{2,}|.", re.DOTALL)
 _LETTERS_BEFORE: Final = re.compile(r"[a-z]{0,12}\Z")
 _LETTERS_AFTER: Final = re.compile(r"[a-z]{0,12}")
 _WORD_BEFORE: Final = re.compile(r"(?<![\w'])([a-z][a-z']*) {1,2}\Z")
@@ -80,7 +81,14 @@ def _characters(text: str) -> Normalised:
     marks = 0
     after_latin = False
     last = ""  # a letter that what follows may be a part of
-    for at, character in enumerate(text):
+    for run in _RUN.finditer(text):
+        at, character = run.start(), run.group()
+        if len(character) > 1:
+            pieces.append(character.lower().replace("`", "'"))
+            starts.extend(range(at, run.end()))
+            ends.extend(range(at + 1, run.end() + 1))
+            marks, after_latin, last = 0, True, ""
+            continue
         if character < "\x80":
             piece = character.lower() if character >= " " or character in "\n\t\r" else controlled(character)
             piece = "'" if piece == "`" else piece
