@@ -30,6 +30,7 @@ _JUDGED_TOGETHER: Final = 8
 _DONE: Final = b"[DONE]"
 _INTERNAL: Final = GatewayError("something failed inside; try again", reason="internal_error").body()
 _REPORTED: Final = "upstream_error"
+_USAGE_SECONDS: Final = 10.0
 _DRAIN_SECONDS: Final = 0.25
 _EVENT_STREAM: Final = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 
@@ -242,16 +243,19 @@ class Exchange:
         settings, loop = self._settings, asyncio.get_running_loop()
         judge.add_done_callback(lambda _: self._wake.set())
         held_since: float | None = None
+        completed_at: float | None = None
         while True:
             data = b"".join([out if isinstance(out, bytes) else writer.write(out) for out in gate.release()])
             if data:
                 await send({"type": "http.response.body", "body": data, "more_body": True})
                 self.delivered = Delivered.PART
             self._room.set()
-            if gate.completed(self._call.choices) and not self._call.usage and not reader.done():
-                reader.cancel()
-                gate.close()
-                self._todo.set()
+            if gate.completed(self._call.choices) and not gate.closed:
+                completed_at = completed_at or loop.time()
+                if not self._call.usage or loop.time() - completed_at > _USAGE_SECONDS:
+                    reader.cancel()
+                    gate.close()
+                    self._todo.set()
             if judge.done():
                 if (error := judge.exception()) is not None:
                     raise error
@@ -331,17 +335,12 @@ class Exchange:
             self._todo.set()
             self._wake.set()
         if self._tail is not None:  # the rest of the body is read, so that the connection can be used again
-            with_rest = self._rest(chunks)
             try:
                 async with asyncio.timeout(_DRAIN_SECONDS):
-                    await with_rest
+                    async for _ in chunks:
+                        pass
             except (TimeoutError, UpstreamFailed):
                 reply.close()
-
-    @staticmethod
-    async def _rest(chunks: Any) -> None:
-        async for _ in chunks:
-            pass
 
     def _take(self, gate: Gate, writer: ChunkWriter, event: Event) -> bool:
         data = event.data

@@ -108,7 +108,12 @@ def frame_pieces(
         said = choice.get(part)
         if isinstance(said, dict):
             for name, value in said.items():
-                if value is not None:
+                if value is None:
+                    continue
+                if name == "content" and type(value) is str and not structured:
+                    if value:
+                        pieces.append(Piece(index, "content", value, "", place))
+                elif type(value) is not str or name not in _LABELS or not _LABEL.fullmatch(value):
                     pieces.extend(_field(index, place, name, value, structured))
         elif said is not None:
             pieces.extend(_leaves(index, place, part, said))

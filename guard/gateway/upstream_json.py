@@ -31,9 +31,7 @@ def read_object(data: bytes) -> tuple[dict[str, Any], bool]:
     except orjson.JSONDecodeError:
         body, same = _lenient(data), False
     else:
-        # A separator stands behind each key, so as many separators as keys mean that no key was given twice; text with a
-        # quote and a colon only sends this to the slow way.
-        same = len(_SEPARATOR.findall(data)) == _keys(body) or not _repeats(data)
+        same = _plain(data, body) or not _repeats(data)
     if not isinstance(body, dict):
         raise UpstreamFailed("the chatbot sent JSON that is no object", reason="upstream_shape")
     return body, same
@@ -86,6 +84,26 @@ class _Pairs(list[tuple[str, Any]]):
 def _open(match: re.Match[str]) -> str:
     escape = match.group()
     return chr(int(escape[2:], 16)) if len(escape) == 6 else _PLAIN.get(escape[1], escape[1])
+
+
+def _plain(data: bytes, body: Any) -> bool:
+    """Whether no object in ``data`` can have a key twice. A separator stands behind each key, so as many separators as keys
+    were read mean that none was lost; text with a quote and a colon in it only sends this to the slow way."""
+    if type(body) is not dict:
+        return False
+    if b" :" in data or b"\n:" in data or b"\r:" in data or b"\t:" in data:
+        return len(_SEPARATOR.findall(data)) == _keys(body)
+    separators = data.count(b'":')
+    keys = len(body)  # first of the levels that every frame has, which are most often all
+    choices = body.get("choices")
+    if type(choices) is list:
+        for choice in choices:
+            if type(choice) is dict:
+                keys += len(choice)
+                delta = choice.get("delta")
+                if type(delta) is dict:
+                    keys += len(delta)
+    return separators == keys or separators == _keys(body)
 
 
 def _keys(value: Any) -> int:

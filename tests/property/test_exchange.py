@@ -93,7 +93,7 @@ def _streams(draw: st.DrawFn, *, bad: bool, fields: tuple[str, ...]) -> tuple[li
 _FIELDS = ("content", "reasoning_content", "tool", "refusal", "surprise")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(_streams(bad=False, fields=_FIELDS), _SIZES, _PAUSES, _POSTURES)
 def test_what_nobody_objects_to_leaves_byte_by_byte(
     made: tuple[Any, bytes], sizes: list[int], pauses: list[int], posture: Posture
@@ -104,7 +104,7 @@ def test_what_nobody_objects_to_leaves_byte_by_byte(
     assert out.replace(b": handrail action=allow status=full\n\n", b"") == stream
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_streams(bad=True, fields=_FIELDS), _SIZES, _PAUSES, _POSTURES, _KINDS, st.sampled_from(["ours", ""]))
 def test_what_is_withheld_never_leaves(
     made: tuple[Any, bytes], sizes: list[int], pauses: list[int], posture: Posture, kind: VerdictKind, words: str
@@ -156,7 +156,7 @@ def _spoken(draw: st.DrawFn) -> tuple[list[list[tuple[str, str]]], bytes]:
     return replies, _stream(draw, replies)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_spoken(), _SIZES, _PAUSES, _POSTURES, _KINDS, st.lists(_ENDINGS, min_size=3, max_size=3))
 def test_stream_and_whole_reply_say_the_same(
     made: tuple[list[list[tuple[str, str]]], bytes],
@@ -252,7 +252,7 @@ _RAW: list[bytes] = [
 ]
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.one_of(
            st.sampled_from(_RAW), st.sampled_from(_ODD).map(lambda body: b"data: " + orjson.dumps(body) + b"\n\n"),
            st.integers(0, 99).map(lambda at: _event([{"index": 0, "delta": {"content": _sentence(at)}}]))), max_size=6),

@@ -216,15 +216,22 @@ async def house(desk: Desk, answer: Answer, **changed: Any) -> AsyncIterator[Hou
         meters=cast(Any, home.meters),
     )
     config = uvicorn.Config(cast(Any, app), log_level="critical", lifespan="on", http=Listener, ws="none")
+    # As uvicorn.Server.serve does, without its pauses.
     server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve([listening]))
-    while not server.started:
-        await asyncio.sleep(0.01)
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listening])
     try:
         yield home
     finally:
-        server.should_exit = True
-        await task
+        for listener in server.servers:
+            listener.close()
+        for connection in list(server.server_state.connections):
+            connection.transport.abort()
+        for task in list(server.server_state.tasks):
+            task.cancel()
+        await asyncio.gather(*server.server_state.tasks, return_exceptions=True)
+        await server.lifespan.shutdown()
         listening.close()
         bot.close()
         await bot.wait_closed()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import orjson
+
 from tests.integration.gateway.server import CALL, HEAD, request
 
 _SERVE = """
