@@ -14,6 +14,7 @@ from detectors.lexicon.weight import Weighed
 __all__ = ["combine"]
 
 _CLEAR: Final = 0.7
+_UNNAMED: Final = 0.6
 _HINT: Final = (0.34, 0.5)
 _WARNINGS: Final = ("warning.hopeless", "warning.burden", "warning.trapped", "warning.farewell")
 _WEIGHS_ON: Final[Mapping[str, float]] = {
@@ -29,6 +30,7 @@ def combine(reading: Reading, weighed: Sequence[Weighed], passage: Passage) -> N
     for one in weighed:
         if one.hit.rule.signal == "risk.suicide" and one.value >= _CLEAR and not one.figurative and not one.past:
             _with_neighbours(reading, one, passage)
+    _planned(reading, passage)
     _warned(reading, weighed)
     _distressed(reading, weighed)
 
@@ -46,6 +48,17 @@ def _with_neighbours(reading: Reading, one: Weighed, passage: Passage) -> None:
         reading.lift(name, _CLEAR, span)
     if level >= 4 and any(near.framed("soon") for near in around):
         reading.lift("risk.suicide_imminent", _CLEAR, span)
+
+
+def _planned(reading: Reading, passage: Passage) -> None:
+    """A plan without its name, beside the word that it will be done."""
+    if passage.laughing or passage.made_up or not passage.framed("plan"):
+        return
+    for sentence in passage.sentences:
+        for hit in sentence.frame("undertaking"):
+            if not is_denied(sentence.before(hit), sentence.words(hit)):
+                for name in LADDER[:4]:
+                    reading.lift(name, _UNNAMED, (sentence.start + hit.start, sentence.start + hit.end))
 
 
 def _resolved(sentence: Sentence) -> bool:

@@ -247,6 +247,10 @@ def _row_expression(parts: tuple[Element, ...]) -> str:
             out.append(part.expression)
             open_separator = False
             continue
+        if open_separator and part.kind == "any" and any(way.kind == "end" for way in part.parts):
+            words = "|".join(way.expression for way in part.parts if way.kind != "end")
+            out.append(f"(?:{_GAP}(?:{words})|{_END}){'?' if part.optional else ''}")
+            continue
         inner = part.expression
         if part.optional:
             out.append(f"(?:{_GAP}{inner})?" if open_separator else f"(?:{inner}{_GAP})?")
