@@ -138,7 +138,7 @@ class Gate:
                 if verdict.text:
                     self._append(track.choice, verdict.text)
             elif begins < ticket.end:
-                track.edits.append((begins, ticket.end, verdict.text))
+                track.edits.append((begins, ticket.end, _bridge(track, ticket.start, verdict.text)))
         elif kind is VerdictKind.HOLD and not choice.settled and not choice.held:
             choice.held = True
             track.cleared = begins
@@ -183,7 +183,8 @@ class Gate:
                     said = stands + (gap(stands) if words else "") + words
                     out.append(Reply(index, said, said, "stop", cut=True))
                     continue
-                out.append(Reply(index, "".join(choice.text), stands, choice.finish, choice.cut))
+                text, said = "".join(choice.text), self._stands(index, None)
+                out.append(Reply(index, text, stands, choice.finish, choice.cut, said))
         return out
 
     def release(self) -> list[Out]:
@@ -420,13 +421,13 @@ class Gate:
                 choice.words = None
         return spoken
 
-    def _stands(self, index: int, choice: Choice) -> str:
-        """What the upstream said and the person gets, if nothing but a completion follows."""
-        parts = list(choice.released)
+    def _stands(self, index: int, completed: Choice | None) -> str:
+        """What of the upstream's the person gets: if the choice is ``completed`` now, or if it goes on as it is."""
+        parts = list(self._choices[index].released)
         for frame in self._frames:
             if frame.speak is not None or index in frame.gone:
                 continue
-            for (track, _, _, _), text in zip(frame.spans, self._texts(frame, choice), strict=True):
+            for (track, _, _, _), text in zip(frame.spans, self._texts(frame, completed), strict=True):
                 if track.choice == index and track.channel in _SAID:
                     parts.append(text)
         return "".join(parts)
@@ -484,3 +485,10 @@ class Gate:
     def _insert(self, place: int, speak: Speak, *, finishes: bool) -> None:
         ends = {speak.choice} if finishes else set()
         self._frames.insert(place, Frame(b"", None, (), frozenset((speak.choice,)), ends, speak=speak))
+
+
+def _bridge(track: Track, start: int, words: str) -> str:
+    """The words in place of what is withheld from ``start`` on: one bridge for a run of sentences, none that stands there
+    already."""
+    follows = bool(track.edits) and track.edits[-1][1] == start
+    return "" if follows or any(words == before for _, _, before in track.edits) else words

@@ -131,13 +131,15 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One choice's reply at its end. ``text``: the whole content that the upstream sent, whether released or not.
-    ``released``: what has left so far. ``finish``: the protocol's finish reason. ``cut``: the upstream broke off."""
+    ``released``: what has left so far. ``finish``: the protocol's finish reason. ``cut``: the upstream broke off. ``said``:
+    what the person reads if nothing more is done to it, ``None`` where that is ``text``."""
 
     choice: int
     text: str
     released: str
     finish: str | None = None
     cut: bool = False
+    said: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -332,7 +332,8 @@ class Turn:
             return Ending(self._tally.action, self._status(), complete=self._opening.text)
         if not reply.text.strip():
             return Ending(self._tally.action, self._status())
-        [scores] = await self._score([self._item(reply.text, "", whole=True)])
+        said = reply.text if reply.said is None else reply.said
+        [scores] = await self._score([self._item(said, "", whole=True)])
         self._tally.score(scores)
         decision = self._decide(Moment.REPLY_END, scores)
         if decision.action in (Action.COMPLETE, Action.REVISE) and decision.template is not None:
@@ -346,12 +347,12 @@ class Turn:
             if reply.released.strip():
                 return Ending(self._tally.action, self._status(), append=instead.text)
             return Ending(self._tally.action, self._status(), complete=instead.text)
-        self._final_text = reply.text
-        addition = None if reply.cut else self._addition(decision, reply)
+        self._final_text = said
+        addition = None if reply.cut else self._addition(decision, said)
         if addition is not None:
             self._tally.acted(Action.APPEND)
             self._tally.compositions.append(addition)
-            self._final_text = f"{reply.text} {addition.text}"
+            self._final_text = f"{said} {addition.text}"
             return Ending(self._tally.action, self._status(), append=addition.text)
         return Ending(self._tally.action, self._status())
 
@@ -364,13 +365,13 @@ class Turn:
         template = decision.template if decision.template is not None and not vulnerable else _WITHHELD
         return self._complete(template, decision)
 
-    def _addition(self, decision: Decision, reply: Reply) -> Composition | None:
+    def _addition(self, decision: Decision, said: str) -> Composition | None:
         """What the reply still lacks, by the rules of either side."""
         for source in (decision, self._decision):
             template = source.append or (source.template if source.action is Action.APPEND else None)
             if template is not None:
-                need = self._need(template, source, declining=False, reply=reply.text)
-                return self._room.composer.append(need, reply=reply.text)
+                need = self._need(template, source, declining=False, reply=said)
+                return self._room.composer.append(need, reply=said)
         return None
 
     # ---- the record
