@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import orjson
 
 from guard.gateway.errors import GatewayError, UpstreamFailed
 from guard.gateway.gate import Gate
+from guard.gateway.held import Ticket
 from guard.gateway.meters import Meters
 from guard.gateway.openai_chat import PROTOCOL, Call
 from guard.gateway.openai_frames import decode_strings, frame_pieces
@@ -152,6 +154,7 @@ class Exchange:
         body = await self._collect(reply)
         await self._turn.settle()
         await self._send(send, reply.status, returned(reply.headers), body)
+        self.delivered = Delivered.NONE  # an error is no reply
 
     async def _whole(self, send: Send, reply: UpstreamReply, opening: Opening) -> None:
         call = self._call
@@ -363,11 +366,11 @@ class Exchange:
     async def _judge(self, gate: Gate) -> None:
         """Judges passages while the next arrive, then ends; returns when the reply's last byte may leave."""
         turn = self._turn
-        waiting: list[Any] = []
+        waiting: deque[Ticket] = deque()
         while True:
-            waiting += gate.passages()
+            waiting.extend(gate.passages())
             if waiting:
-                batch, waiting = waiting[:_JUDGED_TOGETHER], waiting[_JUDGED_TOGETHER:]
+                batch = [waiting.popleft() for _ in range(min(len(waiting), _JUDGED_TOGETHER))]
                 began = time.monotonic()
                 if len(batch) == 1:
                     gate.verdict(batch[0], await turn.judge(batch[0].passage))

@@ -125,12 +125,14 @@ def test_what_is_withheld_never_leaves(
 def _expected(own: list[tuple[str, str]], kind: VerdictKind, ending: Ending | None, held: bool) -> str:
     """What the content of a choice is to be, however it was cut. White space behind a sentence belongs to the next one."""
     content = ""
+    bridged: set[str] = set()
     floor: str | None = "" if held else None
     for field, text in own:
         if WITHHELD.search(text):
             if kind is VerdictKind.COMPLETE:
                 return _and(content if floor is None else floor, "ours")
-            text = "ours "
+            text = " " if field in bridged else "ours "  # one bridge, however much is withheld
+            bridged.add(field)
         if "PAUSE" in text and floor is None:
             floor = content
         content += text if field == "content" else ""
@@ -335,3 +337,15 @@ def test_reply_that_goes_on_after_its_end_is_judged_again(pause: int) -> None:
             out = answer(stream, script, (size,))
             assert out.replace(b": handrail action=allow status=full\n\n", b"") == stream
             assert script.replies[-1].text == "".join(_sentence(at) for at in range(3))
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_what_was_cleared_before_a_hold_stands_before_a_completion(size: int) -> None:
+    parts = [_sentence(0), "PAUSE a little. ", _sentence(1), _BAD]
+    stream = b"".join(_event([{"index": 0, "delta": {"content": part}}]) for part in parts) + _STOP + _DONE
+    message = {"role": "assistant", "content": "".join(parts)}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    whole = orjson.dumps({"id": "up-1", "choices": [choice]})
+    for reply, streamed in ((stream, True), (whole, False)):
+        [own] = messages(answer(reply, Script(), (size,), stream=streamed), 1)
+        assert own["content"] == f"{_sentence(0)}\n\nours"

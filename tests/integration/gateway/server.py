@@ -57,6 +57,7 @@ class Desk:
         self.only: set[int] | None = None
         self.speculates = True
         self.wait = 0.0
+        self.fails = False
         self.requests: list[TurnRequest] = []
         self.passages: list[Passage] = []
         self.closed: list[Delivered] = []
@@ -85,6 +86,8 @@ class _Turn:
     async def judge(self, passage: Passage) -> Verdict:
         desk = self._desk
         desk.passages.append(passage)
+        if desk.fails:
+            raise RuntimeError("the desk fails")
         if desk.only is not None and passage.choice not in desk.only:
             return Verdict(VerdictKind.RELEASE)
         if "PAUSE" in passage.text:

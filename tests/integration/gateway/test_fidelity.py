@@ -12,6 +12,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
+from guard.turns.contract import Delivered
 from tests.integration.gateway.server import ASK, DONE, KEY, SSE, Desk, House, fixed, house
 
 _USAGE = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, "prompt_tokens_details": {"cached_tokens": 1}}
@@ -239,6 +240,7 @@ async def test_errors_are_the_chatbots_own(status: int) -> None:
             for name in ("retry-after", "x-ratelimit-limit-requests", "x-ratelimit-reset-tokens"):
                 assert ours.response.headers[name] == direct.response.headers[name]
             assert ours.response.headers["x-handrail-turn"]
+        assert home.desk.closed == [Delivered.NONE] * 2
 
 
 async def test_errors_that_are_no_json_pass_too() -> None:

@@ -129,3 +129,20 @@ async def test_slow_reader_holds_the_chatbot_back() -> None:
         writer.transport.abort()
         await home.until(lambda: len(home.aborted) == 1)
         await home.until(lambda: desk.closed == [Delivered.PART])
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_desk_that_fails_ends_one_request_only(streamed: bool) -> None:
+    desk = Desk()
+    desk.fails = True
+    up = slow(_PART, pause=0.01, forever=True) if streamed else fixed(whole("One more sentence of this."))
+    async with house(desk, up) as home:
+        got = await home.raw(request(_STREAM if streamed else _BODY, "connection: close\r\n"))
+        assert b"internal_error" in got
+        assert b"[DONE]" not in got
+        assert got.startswith(b"HTTP/1.1 200" if streamed else b"HTTP/1.1 500")
+        assert not streamed or not got.endswith(b"0\r\n\r\n")
+        await home.until(lambda: desk.closed == [Delivered.NONE])
+        await home.until(lambda: not streamed or len(home.aborted) == 1)
+        desk.fails = False
+        assert streamed or b"HTTP/1.1 200" in await home.raw(request(_BODY, "connection: close\r\n"))
