@@ -15,6 +15,7 @@ __all__ = ["combine"]
 
 _CLEAR: Final = 0.7
 _UNNAMED: Final = 0.6
+_EVIDENCE: Final[Mapping[str, float]] = {"plan": 1.0, "method": 0.75, "parting": 0.5, "resolve": 0.5, "soon": 0.5}
 _HINT: Final = (0.34, 0.5)
 _WARNINGS: Final = ("warning.hopeless", "warning.burden", "warning.trapped", "warning.farewell")
 _WEIGHS_ON: Final[Mapping[str, float]] = {
@@ -51,14 +52,21 @@ def _with_neighbours(reading: Reading, one: Weighed, passage: Passage) -> None:
 
 
 def _planned(reading: Reading, passage: Passage) -> None:
-    """A plan without its name, beside the word that it will be done."""
-    if passage.laughing or passage.made_up or not passage.framed("plan"):
+    """What will be done is not named, but that it will be, and enough of what goes with it."""
+    if passage.laughing or passage.made_up or not passage.framed("undertaking"):
+        return
+    weight = sum(value for name, value in _EVIDENCE.items() if passage.framed(name))
+    if weight < 1.0:
         return
     for sentence in passage.sentences:
         for hit in sentence.frame("undertaking"):
-            if not is_denied(sentence.before(hit), sentence.words(hit)):
-                for name in LADDER[:4]:
-                    reading.lift(name, _UNNAMED, (sentence.start + hit.start, sentence.start + hit.end))
+            if is_denied(sentence.before(hit), sentence.words(hit)):
+                continue
+            span = (sentence.start + hit.start, sentence.start + hit.end)
+            for name in LADDER[:4]:
+                reading.lift(name, _UNNAMED, span)
+            if passage.framed("soon"):
+                reading.lift("risk.suicide_imminent", _UNNAMED, span)
 
 
 def _resolved(sentence: Sentence) -> bool:
