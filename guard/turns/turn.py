@@ -47,7 +47,8 @@ __all__ = ["Turn"]
 _RECORD_NOW: Final = 3  # severity from which a record is durable before the reply's last byte, in its own transaction
 _DISCLOSED: Final = 1
 _REFUSES: Final = 0.5
-_WITHHELD: Final = "ccs/harmful-reply"
+_WITHHELD: Final = "ccs/withheld"
+_WITHHELD_UNDER_RISK: Final = "ccs/harmful-reply"
 _IDENTITY: Final = "This is the safety part of this service."
 _CONTEXT_CHARACTERS: Final = 1200
 _NO_SCORE: Final = 0.0
@@ -79,6 +80,7 @@ class Turn:
         self._final_text = ""
         self._passages: dict[int, list[bool]] = {}  # of each choice's content: whether it was withheld
         self._trimmed: Decision | None = None
+        self._ours: set[int] = set()  # choices that end in a completion
         self._settled = False
         self._case_open = False
         self._user_task = room.spawn(self._judge_user())
@@ -297,9 +299,11 @@ class Turn:
             self._passages.setdefault(passage.choice, []).append(decision.action is Action.TRIM)
         if decision.action in (Action.COMPLETE, Action.REVISE) and decision.template is not None:
             composition = self._complete(decision.template, decision)
+            self._ours.add(passage.choice)
             return Verdict(VerdictKind.COMPLETE, composition.text)
         if decision.action is Action.TRIM:
-            self._trimmed = decision
+            if self._trimmed is None or decision.template is not None:
+                self._trimmed = decision
             if decision.template is None:
                 return Verdict(VerdictKind.TRIM)
             need = self._need(decision.template, decision, declining=False)
@@ -330,6 +334,9 @@ class Turn:
         if self._opening is not None:
             self._final_text = self._opening.text
             return Ending(self._tally.action, self._status(), complete=self._opening.text)
+        if reply.choice in self._ours:
+            self._final_text = reply.text
+            return Ending(self._tally.action, self._status())
         if not reply.text.strip():
             return Ending(self._tally.action, self._status())
         said = reply.text if reply.said is None else reply.said
@@ -362,8 +369,7 @@ class Turn:
         if decision is None or not withheld or not all(withheld):
             return None
         vulnerable = self._view is not None and self._view.vulnerable
-        template = decision.template if decision.template is not None and not vulnerable else _WITHHELD
-        return self._complete(template, decision)
+        return self._complete(_WITHHELD_UNDER_RISK if vulnerable else decision.template or _WITHHELD, decision)
 
     def _addition(self, decision: Decision, said: str) -> Composition | None:
         """What the reply still lacks, by the rules of either side."""

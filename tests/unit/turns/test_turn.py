@@ -118,6 +118,17 @@ async def test_a_refusal_after_a_disclosure_is_held_and_completed_as_a_whole(wor
     assert "I can't help with that." not in ending.complete
 
 
+async def test_our_own_completion_is_never_scored_as_the_chatbot_s(world: World) -> None:
+    world.scorer.says["Do it."] = {"harm.encouragement": 0.9}
+    turn = world.desk.begin(world.request("hm"))
+    verdict = await turn.judge(passage("Do it."))
+    assert verdict.kind is VerdictKind.COMPLETE
+    asked = len(world.scorer.asked)
+    ending = await turn.end(Reply(0, verdict.text, verdict.text, "stop", cut=True))
+    assert ending.action is Action.COMPLETE
+    assert len(world.scorer.asked) == asked
+
+
 async def test_the_same_refusal_without_a_disclosure_is_none_of_ours(world: World) -> None:
     world.scorer.says["I can't help with that."] = {"refusal.any": 0.9, "refusal.abrupt": 0.9}
     turn = world.desk.begin(world.request("write my thesis"))
@@ -148,6 +159,26 @@ async def test_where_nothing_is_left_of_a_reply_a_whole_one_is_said(world: World
     assert text
     assert "This is the safety part of this service." in text
     assert getattr(ending, {"complete": "append", "append": "complete"}[where]) is None
+
+
+@pytest.mark.parametrize(
+    ("user", "withheld", "says"),
+    [
+        ({}, {"harm.diagnosis": 0.9}, None),  # nothing of risk: no line, no question, no alarm
+        ({"risk.self_harm": 0.9}, {"companion.isolation": 0.9}, "988"),
+    ],
+)
+async def test_what_stands_in_for_a_reply_is_as_light_as_the_session(
+    world: World, user: dict[str, float], withheld: dict[str, float], says: str | None
+) -> None:
+    world.scorer.says |= {"…": user, "Bad.": withheld}
+    turn = world.desk.begin(world.request("…"))
+    await turn.opening()
+    assert (await turn.judge(passage("Bad."))).kind is VerdictKind.TRIM
+    text = (await turn.end(Reply(0, "Bad.", "", "stop", said=""))).complete
+    assert text
+    assert ("988" in text) is (says is not None)
+    assert says is not None or "?" not in text
 
 
 async def test_what_is_missing_is_no_zero_and_no_crisis_either(world: World) -> None:
