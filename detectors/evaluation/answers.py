@@ -18,7 +18,7 @@ __all__ = ["NAMES", "Answers", "answer"]
 NAMES: Final = ("full", "model", "lexicon")
 
 _BATCH: Final = 64
-_TAIL: Final = 1200
+_TAIL: Final = 600
 
 Answers = Mapping[str, Mapping[str, float]]
 """Signals' values by row id."""

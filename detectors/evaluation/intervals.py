@@ -36,13 +36,19 @@ def resamples(conversations: Sequence[str], count: int = RESAMPLES, seed: int = 
     ]
 
 
-def estimate(measure: Callable[[Vector | None], float], weights: Sequence[Vector]) -> Estimate:
-    """``measure`` on the rows as they are and on each resample; resamples in which it has no meaning are left out."""
-    value = measure(None)
-    if math.isnan(value):
-        return Estimate(math.nan, math.nan, math.nan)
-    drawn = np.array([found for found in (measure(weight) for weight in weights) if not math.isnan(found)])
-    if not len(drawn):
+def estimate(measures: Callable[[Vector | None], Sequence[float]], weights: Sequence[Vector]) -> list[Estimate]:
+    """What ``measures`` finds on the rows as they are, with intervals from what it finds on each resample.
+
+    Resamples in which a figure has no meaning are left out of its interval.
+    """
+    values = measures(None)
+    drawn = np.array([measures(weight) for weight in weights], dtype=np.float64).reshape(len(weights), len(values))
+    return [_interval(value, drawn[:, at]) for at, value in enumerate(values)]
+
+
+def _interval(value: float, drawn: Vector) -> Estimate:
+    told = drawn[~np.isnan(drawn)]
+    if math.isnan(value) or not len(told):
         return Estimate(value, math.nan, math.nan)
-    low, high = np.percentile(drawn, (2.5, 97.5))
+    low, high = np.percentile(told, (2.5, 97.5))
     return Estimate(value, float(low), float(high))

@@ -23,6 +23,7 @@ __all__ = [
     "expected_calibration_error",
     "f1",
     "false_positives_at_recall",
+    "flagged_shares",
     "recall_at_false_positives",
     "threshold_at_false_positives",
 ]
@@ -105,6 +106,15 @@ def threshold_at_false_positives(curve: Curve, rate: float) -> float:
         return math.nan
     allowed = np.flatnonzero(curve.negatives / curve.negatives[-1] <= rate)
     return float(curve.scores[allowed[-1]]) if len(allowed) else float(np.nextafter(curve.scores[0], math.inf))
+
+
+def flagged_shares(curve: Curve, threshold: float) -> tuple[float, float]:
+    """The share of positives and the share of negatives that are flagged, from ``threshold`` on."""
+    at = int(np.searchsorted(-curve.scores, -threshold, side="right")) - 1
+    hits, misses = (curve.positives[at], curve.negatives[at]) if at >= 0 else (0.0, 0.0)
+    positives = float(curve.positives[-1]) if len(curve.positives) else 0.0
+    negatives = float(curve.negatives[-1]) if len(curve.negatives) else 0.0
+    return float(hits) / positives if positives else math.nan, float(misses) / negatives if negatives else math.nan
 
 
 def best_f1_threshold(curve: Curve) -> float:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.evaluation.intervals import Estimate, estimate, resamples
 from detectors.evaluation.measures import (
@@ -18,6 +17,7 @@ from detectors.evaluation.measures import (
     area_under_roc,
     expected_calibration_error,
     false_positives_at_recall,
+    flagged_shares,
     recall_at_false_positives,
 )
 from detectors.evaluation.rows import Row
@@ -30,7 +30,7 @@ ENOUGH: Final = 50
 
 MEASURES: Final = ("auroc", "auprc", "recall_at_1pct", "recall_at_0.1pct", "fpr_at_90pct_recall", "ece")
 
-_Measure = Callable[[Vector | None], float]
+_Figures = Callable[[Vector | None], Sequence[float]]
 
 Scored = Mapping[str, Mapping[str, float]]
 """Signals' values by row id; a signal that is missing is left out."""
@@ -85,8 +85,8 @@ def compare(rows: Sequence[Row], first: Scored, second: Scored) -> list[Comparis
             continue
         labels = _labels(both, signal)
         weights = resamples([row.conversation for row in both])
-        ours, theirs = (_measures(labels, np.array([scores[row.id][signal] for row in both])) for scores in (first, second))
-        differences = {measure: estimate(_less(ours[measure], theirs[measure]), weights) for measure in MEASURES}
+        ours, theirs = (_figures(labels, np.array([scores[row.id][signal] for row in both])) for scores in (first, second))
+        differences = dict(zip(MEASURES, estimate(_less(ours, theirs), weights), strict=True))
         positives = int(labels.sum())
         found.append(Comparison(signal, name, len(both), positives, positives < ENOUGH, differences))
     return found
@@ -109,20 +109,28 @@ def _labels(rows: Sequence[Row], signal: str) -> Vector:
     return np.array([float(row.labels[signal] >= 0.5) for row in rows])
 
 
-def _less(one: _Measure, two: _Measure) -> _Measure:
-    return lambda weights: one(weights) - two(weights)
+def _less(one: _Figures, two: _Figures) -> _Figures:
+    return lambda weights: [a - b for a, b in zip(one(weights), two(weights), strict=True)]
 
 
-def _measures(labels: Vector, scores: Vector) -> dict[str, _Measure]:
+def _figures(labels: Vector, scores: Vector, threshold: float | None = None) -> _Figures:
+    """All of :data:`MEASURES`, and behind them recall and false positives at the threshold where there is one; one curve a
+    resample serves them all."""
     ranking, bins = Ranking(labels, scores), Bins(labels, scores)
-    return {
-        "auroc": lambda w: area_under_roc(ranking.curve(w)),
-        "auprc": lambda w: area_under_precision_recall(ranking.curve(w)),
-        "recall_at_1pct": lambda w: recall_at_false_positives(ranking.curve(w), 0.01),
-        "recall_at_0.1pct": lambda w: recall_at_false_positives(ranking.curve(w), 0.001),
-        "fpr_at_90pct_recall": lambda w: false_positives_at_recall(ranking.curve(w), 0.9),
-        "ece": lambda w: expected_calibration_error(bins, w),
-    }
+
+    def figures(weights: Vector | None) -> list[float]:
+        curve = ranking.curve(weights)
+        found = [
+            area_under_roc(curve),
+            area_under_precision_recall(curve),
+            recall_at_false_positives(curve, 0.01),
+            recall_at_false_positives(curve, 0.001),
+            false_positives_at_recall(curve, 0.9),
+            expected_calibration_error(bins, weights),
+        ]
+        return found if threshold is None else [*found, *flagged_shares(curve, threshold)]
+
+    return figures
 
 
 def _finding(signal: str, name: str, chosen: Sequence[Row], scores: Scored, threshold: float | None) -> Finding:
@@ -130,18 +138,18 @@ def _finding(signal: str, name: str, chosen: Sequence[Row], scores: Scored, thre
     labels = _labels(rows, signal)
     values = np.array([scores[row.id][signal] for row in rows], dtype=np.float64)
     weights = resamples([row.conversation for row in rows]) if rows else []
-    measures = {measure: estimate(function, weights) for measure, function in _measures(labels, values).items()}
+    found = estimate(_figures(labels, values, threshold), weights)
+    recall, false = found[len(MEASURES) :] if threshold is not None else (None, None)
     positives = int(labels.sum())
-    recall = false = None
-    if threshold is not None:
-        recall = estimate(lambda w: _share(values >= threshold, labels, w), weights)
-        false = estimate(lambda w: _share(values >= threshold, 1 - labels, w), weights)
     return Finding(
-        signal, name, len(rows), positives, len(chosen) - len(rows), positives < ENOUGH, measures, threshold, recall, false
+        signal,
+        name,
+        len(rows),
+        positives,
+        len(chosen) - len(rows),
+        positives < ENOUGH,
+        dict(zip(MEASURES, found, strict=False)),
+        threshold,
+        recall,
+        false,
     )
-
-
-def _share(flagged: NDArray[np.bool_], among: Vector, weights: Vector | None) -> float:
-    mass = among if weights is None else among * weights
-    total = float(mass.sum())
-    return float((flagged * mass).sum() / total) if total else float("nan")

@@ -17,6 +17,7 @@ from detectors.evaluation.measures import (
     expected_calibration_error,
     f1,
     false_positives_at_recall,
+    flagged_shares,
     recall_at_false_positives,
     threshold_at_false_positives,
 )
@@ -91,6 +92,14 @@ def test_no_threshold_has_a_higher_f1(rows: Rows) -> None:
         return
     found = f1(labels, scores >= best)
     assert all(found >= f1(labels, scores >= other) - 1e-12 for other in scores)
+
+
+@given(ROWS, st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.5]))
+def test_flagged_shares_are_counts(rows: Rows, threshold: float) -> None:
+    labels, scores, _ = _arrays(rows)
+    found = flagged_shares(Ranking(labels, scores).curve(), threshold)
+    for share, own in zip(found, (scores[labels == 1], scores[labels == 0]), strict=True):
+        assert _same(share, float(np.mean(own >= threshold)) if len(own) else math.nan)
 
 
 @given(ROWS)
