@@ -16,11 +16,14 @@ from detectors.encoder.backend import Logits
 from detectors.encoder.errors import ModelUnfit
 from detectors.encoder.network import Network
 
-__all__ = ["MATRICES", "TOLERANCE", "TorchBackend", "restore"]
+__all__ = ["MATRICES", "TOLERANCE", "TOLERANCE_PROBABILITY", "TorchBackend", "restore"]
 
 TOLERANCE: Final = 0.15
 """How far a logit of this backend may lie from ONNX Runtime's in int8, whose activations are quantised as well: the
 99th percentile of the distance stays below it. Tested."""
+
+TOLERANCE_PROBABILITY: Final = 0.05
+"""The same for a calibrated probability."""
 
 _PREFIX: Final = "network."
 _TRANSPOSED: Final = "_Transposed"
