@@ -349,3 +349,20 @@ def test_what_was_cleared_before_a_hold_stands_before_a_completion(size: int) ->
     for reply, streamed in ((stream, True), (whole, False)):
         [own] = messages(answer(reply, Script(), (size,), stream=streamed), 1)
         assert own["content"] == f"{_sentence(0)}\n\nours"
+
+
+def test_whole_reply_with_a_key_twice_is_written_anew() -> None:
+    raw = f'{{"choices":[{{"index":0,"message":{{"content":"{_W}","content":"fine"}},"finish_reason":"stop"}}]}}'.encode()
+    out = answer(raw, Script(), stream=False)
+    assert orjson.loads(out)["choices"][0]["message"] == {"content": "fine"}
+
+
+@pytest.mark.parametrize("index", [1, -1, 99, "0", None, 0.0])
+def test_choices_that_were_not_asked_for_are_read_with_the_first(index: Any) -> None:
+    halves = [
+        _event([{"index": at, "delta": {"content": text}}]) for at, text in ((0, "Some words of a PAU"), (index, "SE. "))
+    ]
+    script = Script()
+    answer(b"".join(halves) + _STOP + _DONE, script)
+    assert script.passages[0].text == "Some words of a PAUSE."
+    assert {passage.choice for passage in script.passages} == {0}

@@ -111,3 +111,15 @@ def test_what_is_no_object_is_refused(data: bytes) -> None:
 ])  # fmt: skip
 def test_all_strings(text: str, strings: list[str]) -> None:
     assert all_strings(text) == strings
+
+
+@pytest.mark.parametrize(("token", "texts"), [
+    ({"token": "other"}, ["Hi", "other"]), ({"token": "Hi", "bytes": list(b"other")}, ["Hi", "other"]),
+    ({"token": "Hi", "note": "other words"}, ["Hi", "other words"]),
+    ({"token": "Hi", "top_logprobs": [{"token": "other " * 10}]}, ["Hi", "other " * 10]),
+    ({"token": "Hi", "top_logprobs": [{"token": "Yo", "bytes": [89]}]}, ["Hi"]), ({"token": "Hi", "bytes": None}, ["Hi"]),
+])  # fmt: skip
+def test_logprobs_that_say_something_else_are_text(token: dict[str, Any], texts: list[str]) -> None:
+    body = _frame({"content": "Hi"})
+    body["choices"][0]["logprobs"] = {"content": [token]}
+    assert [piece.text for piece in frame_pieces(body, "delta", structured=False, asked=1)[0]] == texts
