@@ -45,6 +45,7 @@ _FEARED: Final = re.compile(r"\b(?:afraid|scared|worried|terrified|fear|fears|fr
 _ASKED: Final = re.compile(r"\b(?:ask|asks|asked|asking|wondered|checked)\W+(?:me\W+)?(?:if|whether)\W+(?:\w+\W+){0,2}\Z")
 _ASIDE: Final = 3  # words before a threat that can still be an aside of who makes it: "honestly, going to …"
 _FAR: Final = 80  # characters between a match and a time that still dates it
+_WAS: Final = re.compile(r"\b(?:put|had|held|was|were|sat|stood|tried|wanted|almost|nearly|thought)\b")
 _ACUTE: Final = ("risk.emergency_now", "risk.overdose_or_withdrawal", "risk.medical_emergency")
 _UNLESS: Final = re.compile(r"\b(?:unless|in case|as if|as though|like)\W+(?:\w+\W+){0,2}\Z")
 _NUMBER: Final = re.compile(r"(?:\d|hundred|thousand|few|many|several|ten|five)\s*\Z")
@@ -91,6 +92,8 @@ def weigh(hit: Hit, sentence: Sentence, passage: Passage) -> Weighed:
             return whose
     if signal in _OF_VIOLENCE and _by_others(before, words):
         return Weighed(hit, sentence, ELSEWHERE, other=min(grade, 0.7))
+    if signal == "risk.suicide_imminent" and _WAS.search(f"{before[-40:]} {words}") and not _near_now(sentence):
+        return Weighed(hit, sentence, DENIED, past=True)
     if signal in _ACUTE and _UNLESS.search(before):
         return Weighed(hit, sentence, FAINT)
     if _IF_EVER.search(before):
@@ -211,6 +214,14 @@ def _quoted(text: str, hit: Hit) -> bool:
     """Whether the match stands inside quotation marks, or after a colon."""
     head = text[: hit.start]
     return head.count('"') % 2 == 1 or bool(re.search(r":\W{0,4}\Z|(?:\A|\W)'\Z", head))
+
+
+def _near_now(sentence: Sentence) -> bool:
+    """Whether the sentence tells of now or of the last day."""
+    return any(
+        frame.rule.signal in ("now", "soon") or (frame.rule.signal == "recent" and frame.rule.options["when"] == "24h")
+        for frame in sentence.frames
+    )
 
 
 def _by_others(before: str, words: str) -> bool:
