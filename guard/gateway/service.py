@@ -23,6 +23,7 @@ from guard.errors import SettingsInvalid
 from guard.gateway.app import create_app
 from guard.gateway.counts import Counts
 from guard.gateway.health import GatewayHealth
+from guard.gateway.listener import Listener
 from guard.gateway.outage import ScorerOutage
 from guard.gateway.upstream import AiohttpUpstream
 from guard.records.contract import PolicySource
@@ -115,6 +116,7 @@ class _Gateway:
     def serve(self, listening: socket.socket) -> None:
         config = uvicorn.Config(
             cast(Any, self._app),
+            http=Listener,
             lifespan="on",
             log_config=None,
             access_log=False,
