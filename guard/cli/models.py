@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
 import typer
 
 from guard.cli.options import console
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 __all__ = ["evaluate", "model", "train"]
 
@@ -106,36 +103,41 @@ def evaluate(
         return
     screen = console()
     screen.print(f"{report['model']}: {report['rows']:,} rows, {report['conversations']:,} conversations", highlight=False)
-    screen.print(_table(report["findings"], with_threshold=True))
+    for row in report["findings"]:
+        screen.print(_lines(row), highlight=False, markup=False)
     if "comparisons" in report:
-        screen.print(f"less {report['against']} (above zero: {report['model']} is higher)", highlight=False)
-        screen.print(_table(report["comparisons"], with_threshold=False))
+        screen.print(f"\nless {report['against']} (above zero: {report['model']} has the higher figure)", highlight=False)
+        for row in report["comparisons"]:
+            screen.print(_lines(row), highlight=False, markup=False)
     if any(row["insufficient"] for row in report["findings"]):
-        screen.print("insufficient: fewer than 50 positives")
+        screen.print("\ninsufficient: fewer than 50 positives", highlight=False)
 
 
-def _table(rows: list[Mapping[str, Any]], *, with_threshold: bool) -> Table:
-    from rich.table import Table
+_FIGURES: Final = {
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "recall_at_1pct": "recall at 1% false positives",
+    "recall_at_0.1pct": "recall at 0.1%",
+    "fpr_at_90pct_recall": "false positives at 90% recall",
+    "ece": "calibration error",
+    "recall": "recall at the threshold",
+    "false_positives": "false positives at the threshold",
+}
 
-    heads = ["signal", "slice", "n", "positive", "AUROC", "AUPRC", "recall at 1% FP", "at 0.1%", "FP at 90% recall", "ECE"]
-    table = Table(*heads, *(["flagged"] if with_threshold else []), box=None)
-    keys = ("auroc", "auprc", "recall_at_1pct", "recall_at_0.1pct", "fpr_at_90pct_recall", "ece")
-    for row in rows:
-        positives = f"{row['positives']:,}" + (" (insufficient)" if row["insufficient"] else "")
-        cells = [row["signal"], row["slice"], f"{row['rows']:,}", positives, *(_interval(row[key]) for key in keys)]
-        table.add_row(*cells, *([_flagged(row)] if with_threshold else []))
-    return table
 
-
-def _flagged(row: Mapping[str, Any]) -> str:
-    if row["recall"] is None or row["threshold"] is None:
-        return ""
-    return f"{_interval(row['recall'])} / {_interval(row['false_positives'])}"
+def _lines(row: Mapping[str, Any]) -> str:
+    """A signal in a slice: a heading, and a line for each figure that has a meaning."""
+    few = ", insufficient" if row["insufficient"] else ""
+    missing = f", {row['missing']:,} missing" if row.get("missing") else ""
+    lines = [f"\n{row['signal']} · {row['slice']} · n {row['rows']:,}, {row['positives']:,} positive{few}{missing}"]
+    for key, label in _FIGURES.items():
+        found = row.get(key)
+        if found is not None and found["value"] is not None:
+            lines.append(f"  {label:<33}{_interval(found)}")
+    return "\n".join(lines)
 
 
 def _interval(found: Mapping[str, float | None]) -> str:
-    if found["value"] is None:
-        return "-"
     if found["low"] is None or found["high"] is None:
         return f"{found['value']:.3f}"
     return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
