@@ -105,6 +105,7 @@ def start(home: Path, *arguments: str) -> Running:
     """Starts one on a free port and waits until it is up."""
     home.parent.mkdir(parents=True, exist_ok=True)
     output = home.with_suffix(".out")
+    before = output.stat().st_size if output.exists() else 0
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HANDRAIL_")}
     with output.open("a") as out:
         process = subprocess.Popen(
@@ -112,5 +113,5 @@ def start(home: Path, *arguments: str) -> Running:
             cwd=ROOT, env=environment, stdout=out, stderr=out, text=True,
         )  # fmt: skip
     running = Running(home, process, output)
-    running.until(lambda: Paths.of(home).address.exists(), 60)
+    running.until(lambda: b"Handrail is up after" in output.read_bytes()[before:], 60)
     return running

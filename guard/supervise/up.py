@@ -90,6 +90,7 @@ class _Supervisor:
         began = time.monotonic()
         with ExitStack() as held:
             held.enter_context(FolderLock(self._paths.lock))
+            self._paths.address.unlink(missing_ok=True)  # of one that was killed
             held.enter_context(self._signals_heard())
             gateway = held.enter_context(listen(self._settings.host, self._settings.port))
             demo = held.enter_context(listen("127.0.0.1", 0)) if self._settings.upstream_url is None else None
