@@ -12,7 +12,8 @@ import orjson
 from fastapi import FastAPI, Request, Response
 
 from guard.gateway.body import parse_object, read_body
-from guard.gateway.errors import BadRequest, GatewayError, NotFound
+from guard.gateway.errors import BadRequest, GatewayError, NotFound, WrongMethod
+from guard.gateway.meters import Meters
 from guard.gateway.openai_chat import read_call
 from guard.gateway.proxy import identify
 from guard.records.contract import Records
@@ -29,22 +30,37 @@ _POLL_SECONDS: Final = 0.05
 
 
 def create_api(
-    desk: TurnDesk, records: Records, settings: Settings, *, live: Health, ready: Health, metrics: MetricsPage
+    desk: TurnDesk,
+    records: Records,
+    settings: Settings,
+    meters: Meters,
+    *,
+    live: Health,
+    ready: Health,
+    metrics: MetricsPage,
 ) -> FastAPI:
     """The FastAPI app. ``live`` and ``ready`` give a status code and a body, ``metrics`` a page and its content type."""
-    api = FastAPI(title="Handrail", docs_url="/docs", redoc_url=None)
+    # A page of documentation would load its parts from elsewhere; what it is made from is at /openapi.json.
+    api = FastAPI(title="Handrail", docs_url=None, redoc_url=None)
 
     async def failed(_: Request, error: Exception) -> Response:
         assert isinstance(error, GatewayError)  # noqa: S101
+        meters.bad_request(error.reason)
         return Response(error.body(), error.status, media_type="application/json")
 
-    async def missing(_: Request, __: Exception) -> Response:
-        error = NotFound("there is no such path; see /docs for those that there are", reason="unknown_path")
-        return Response(error.body(), error.status, media_type="application/json")
+    async def missing(request: Request, _: Exception) -> Response:
+        error = NotFound("there is no such path; /openapi.json lists those that there are", reason="unknown_path")
+        return await failed(request, error)
+
+    async def wrong(request: Request, error: Exception) -> Response:
+        allow = getattr(error, "headers", {}).get("Allow", "GET")
+        answer = await failed(request, WrongMethod(allow))
+        answer.headers["allow"] = allow
+        return answer
 
     api.add_exception_handler(GatewayError, failed)
     api.add_exception_handler(404, missing)
-    api.add_exception_handler(405, missing)
+    api.add_exception_handler(405, wrong)
 
     @api.get("/healthz")
     async def healthz() -> Response:

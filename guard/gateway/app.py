@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from types import MappingProxyType
 from typing import Any, Final
 
 from guard.errors import RecordsUnavailable
 from guard.gateway.api import Health, MetricsPage, create_api
-from guard.gateway.errors import GatewayError, Unavailable
+from guard.gateway.errors import GatewayError, Unavailable, WrongMethod
 from guard.gateway.exchange import Send
 from guard.gateway.meters import Meters, NoMeters
 from guard.gateway.proxy import Proxy, Receive, Scope, send_error
@@ -22,9 +23,12 @@ __all__ = ["create_app"]
 
 Life = Callable[[], AbstractAsyncContextManager[None]]
 _CLIENT_GONE: Final = 499  # nothing was answered, as nginx counts it
-_ROUTES: Final = frozenset(
-    {"/v1/chat/completions", "/v1/embeddings", "/v1/models", "/v1/turns", "/healthz", "/readyz", "/metrics"}
+_PROXIED: Final = MappingProxyType(
+    {"/v1/chat/completions": "POST", "/v1/embeddings": "POST", "/v1/models": "GET", "/v1/models/{id}": "GET"}
 )
+"""Routes whose calls go on to the chatbot, and the method that each takes."""
+
+_ROUTES: Final = frozenset({*_PROXIED, "/v1/turns", "/healthz", "/readyz", "/metrics"})
 _log = logging.getLogger(__name__)
 
 
@@ -43,7 +47,7 @@ def create_app(
     """The ASGI app. ``life`` is entered before the first request and left after the last; then the upstream is closed."""
     meters = meters or NoMeters()
     proxy = Proxy(desk, records, upstream, settings, meters)
-    api: Any = create_api(desk, records, settings, live=live, ready=ready, metrics=metrics)
+    api: Any = create_api(desk, records, settings, meters, live=live, ready=ready, metrics=metrics)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -51,7 +55,7 @@ def create_app(
             return
         if scope["type"] != "http":
             return
-        path, method = scope["path"], scope["method"]
+        route, method = _route(scope["path"]), scope["method"]
         status = 0
 
         async def sending(message: Any) -> None:
@@ -61,14 +65,16 @@ def create_app(
             await send(message)
 
         try:
-            if path == "/v1/chat/completions" and method == "POST":
-                await proxy.chat(scope, receive, sending)
-            elif (path == "/v1/embeddings" and method == "POST") or (
-                method == "GET" and (path == "/v1/models" or path.startswith("/v1/models/"))
-            ):
-                await proxy.passing(scope, receive, sending)
-            else:
+            takes = _PROXIED.get(route)
+            if takes is None:
                 await api(scope, receive, sending)
+            elif method != takes:
+                meters.bad_request("wrong_method")
+                await send_error(sending, WrongMethod(takes), [(b"allow", takes.encode())])
+            elif route == "/v1/chat/completions":
+                await proxy.chat(scope, receive, sending)
+            else:
+                await proxy.passing(scope, receive, sending)
         except RecordsUnavailable:
             if not status:
                 await send_error(
@@ -78,7 +84,7 @@ def create_app(
             _log.error("a request failed inside: %s", type(error))
             if not status:
                 await send_error(sending, GatewayError("something failed inside; try again", reason="internal_error"))
-        meters.request(_route(path), status or _CLIENT_GONE)
+        meters.request(route, status or _CLIENT_GONE)
 
     return app
 

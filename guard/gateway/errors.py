@@ -4,6 +4,7 @@ GatewayError
 ├── BadRequest         400  the request cannot be read; says what, where and what to send
 ├── Unauthenticated    401  no key, or one that is unknown or revoked
 ├── NotFound           404  no such path, or nothing of this tenant's under it
+├── WrongMethod        405  a path that is there, asked in another way
 ├── TooSlow            408  a body that does not come
 ├── TooLarge           413  a body beyond its bound
 ├── HeadTooLarge       431  more headers than are taken
@@ -31,6 +32,7 @@ __all__ = [
     "Unavailable",
     "UpstreamFailed",
     "UpstreamTimeout",
+    "WrongMethod",
 ]
 
 
@@ -89,6 +91,17 @@ class Unavailable(GatewayError):
     """Something behind the gateway is away for now."""
 
     status = 503
+
+
+class WrongMethod(GatewayError):
+    """The path is there, asked in another way. ``allow``: the method that it takes."""
+
+    status = 405
+    kind = "invalid_request_error"
+
+    def __init__(self, allow: str) -> None:
+        super().__init__(f"this path takes {allow} requests only", reason="wrong_method")
+        self.allow = allow
 
 
 class TooSlow(GatewayError):

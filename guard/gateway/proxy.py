@@ -72,7 +72,7 @@ class Proxy:
 
         try:
             if not _plain(scope["path"]):
-                raise NotFound("there is no such path; see /docs for those that there are", reason="unknown_path")
+                raise NotFound("there is no such path; /openapi.json lists those that there are", reason="unknown_path")
             headers = dict(scope["headers"])
             _, raw = await self._admit(headers, receive)
             if raw:

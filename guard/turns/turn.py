@@ -81,6 +81,7 @@ class Turn:
         self._passages: dict[int, list[bool]] = {}  # of each choice's content: whether it was withheld
         self._trimmed: Decision | None = None
         self._ours: set[int] = set()  # choices that end in a completion
+        self._added: dict[int, Composition] = {}  # of each choice: what was added to it
         self._settled = False
         self._case_open = False
         self._user_task = room.spawn(self._judge_user())
@@ -355,10 +356,12 @@ class Turn:
                 return Ending(self._tally.action, self._status(), append=instead.text)
             return Ending(self._tally.action, self._status(), complete=instead.text)
         self._final_text = said
-        addition = None if reply.cut else self._addition(decision, said)
+        addition = None if reply.cut else self._added.get(reply.choice) or self._addition(decision, said)
         if addition is not None:
             self._tally.acted(Action.APPEND)
-            self._tally.compositions.append(addition)
+            if reply.choice not in self._added:
+                self._tally.compositions.append(addition)
+            self._added[reply.choice] = addition
             self._final_text = f"{said} {addition.text}"
             return Ending(self._tally.action, self._status(), append=addition.text)
         return Ending(self._tally.action, self._status())

@@ -158,6 +158,20 @@ async def test_what_is_not_listed_is_not_found(home: House, method: str, path: s
     assert home.seen == []
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [("GET", "/v1/chat/completions", "POST"), ("POST", "/v1/models", "GET"), ("PUT", "/v1/turns", "POST"),
+     ("DELETE", "/healthz", "GET")],
+)  # fmt: skip
+async def test_a_path_that_is_asked_in_another_way_says_which_it_takes(
+    home: House, method: str, path: str, allow: str
+) -> None:
+    async with httpx.AsyncClient(headers=HEAD) as client:
+        reply = await client.request(method, f"{home.url}{path}")
+    assert (reply.status_code, reply.headers["allow"]) == (405, allow)
+    assert reply.json()["error"]["code"] == "wrong_method"
+
+
 async def test_model_names_may_have_slashes(home: House) -> None:
     async with httpx.AsyncClient(headers=HEAD) as client:
         assert (await client.get(f"{home.url}/v1/models/org/a%20b.c:d?x=1")).status_code == 200
