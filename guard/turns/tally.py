@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from detectors.signals import Scores, Side, Tier, vocabulary
 from policies.completions.contract import Composition
@@ -79,3 +80,18 @@ class Tally:
     def fired(self) -> tuple[str, ...]:
         """Ids of all rules that fired."""
         return tuple(rule.id for rule in self.rules.values() if rule.outcome is Outcome.FIRED)
+
+    def spoken(self) -> dict[str, Any]:
+        """What is recorded of the compositions: ids, never text."""
+        return {
+            "compositions": [
+                {
+                    "template": composition.template,
+                    "beats": [[beat.beat, beat.variant] for beat in composition.beats],
+                    "resources": [use.id for use in composition.resources],
+                    "question": composition.question,
+                    "last_resort": composition.last_resort,
+                }
+                for composition in self.compositions
+            ]
+        }

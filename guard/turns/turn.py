@@ -16,8 +16,9 @@ from detectors.errors import ScorerUnavailable
 from detectors.signals import VOCABULARY_VERSION, Scores, Side, Tier, position
 from guard.errors import JournalFull
 from guard.records.alerts import DETECTORS_UNAVAILABLE
-from guard.records.contract import CaseIntent, Claim, Claimed, Referral, SessionChange, TurnEntry, TurnText
+from guard.records.contract import CaseIntent, Claimed, Referral, SessionChange, TurnEntry, TurnText
 from guard.turns import session as sessions
+from guard.turns.claim import claim_of
 from guard.turns.contract import (
     Attempt,
     Delivered,
@@ -64,7 +65,7 @@ class Turn:
         self._now = room.clock()
         self._thread = read(request.messages)
         self._words = self._thread.messages[self._thread.turn].text if self._thread.turn is not None else ""
-        self._claim = self._make_claim()
+        self._claim = claim_of(request, self._thread, room.hashed, at=self._now, proposed=room.new_id())
         self._claimed: asyncio.Future[Claimed] = asyncio.get_running_loop().create_future()
         self._stored: Mapping[str, Any] | None = None
         self._alone = False  # nothing of this session was under way in this process when the turn began
@@ -87,40 +88,6 @@ class Turn:
         self._user_task = room.spawn(self._judge_user())
 
     # ---- which turn this is
-
-    def _make_claim(self) -> Claim:
-        request, room, thread = self._request, self._room, self._thread
-        tenant = request.identity.tenant_id
-
-        def hashed(purpose: str, text: str) -> bytes:
-            return room.hashed(tenant, purpose, text.encode("utf-8", "surrogatepass"))
-
-        person = hashed("person", request.person) if request.person else None
-        proposed = room.new_id()
-        if request.session:
-            session_key = hashed("session", request.session)
-            key = room.hashed(tenant, "turn", session_key + thread.digest)
-            return Claim(request.identity, key, self._now, proposed, session_key, person)
-        own = person or b""
-        if request.idempotency_key:
-            again = room.hashed(tenant, "idempotency", request.idempotency_key.encode("utf-8", "surrogatepass"))
-            key = room.hashed(tenant, "turn", own + again + thread.digest)
-        else:
-            # Two strangers who say "hi" stay strangers: without a session nothing says that two requests are one turn.
-            key = room.hashed(tenant, "turn", own + proposed.bytes + thread.digest)
-        if person is None:
-            return Claim(request.identity, key, self._now, proposed)
-        previous = thread.previous
-        return Claim(
-            request.identity,
-            key,
-            self._now,
-            proposed,
-            person=person,
-            thread=room.hashed(tenant, "thread", person + thread.digest),
-            joins=room.hashed(tenant, "thread", person + previous) if previous is not None else None,
-            retry=request.retry,
-        )
 
     async def _find(self) -> Claimed:
         claimed = await self._room.records.claim(self._claim)
@@ -453,7 +420,7 @@ class Turn:
             reply=tally.reply,
             rules=tuple(tally.rules.values()),
             session_signals=session_signals(self._view) if self._view is not None else {},
-            spoken=self._spoken_record() if spoken else {},
+            spoken=self._tally.spoken() if spoken else {},
             referral=Referral(
                 classes=tuple(tally.refer) or ("crisis",),
                 resources=tuple(dict.fromkeys(use.id for use in shown)),
@@ -466,20 +433,6 @@ class Turn:
             text=TurnText(self._words, self._final_text) if request.identity.store_text else TurnText(),
             session=change,
         )
-
-    def _spoken_record(self) -> dict[str, Any]:
-        return {
-            "compositions": [
-                {
-                    "template": composition.template,
-                    "beats": [[beat.beat, beat.variant] for beat in composition.beats],
-                    "resources": [use.id for use in composition.resources],
-                    "question": composition.question,
-                    "last_resort": composition.last_resort,
-                }
-                for composition in self._tally.compositions
-            ]
-        }
 
     async def _commit(self, delivered: Delivered, *, spoken: bool) -> None:
         try:
