@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from guard.records.migrate import migrate
 from tests.postgres import Cluster
+from tests.running import Running, start
 
 _TEMPLATE = "handrail_template"
 
@@ -45,3 +46,17 @@ def empty_database_url(cluster: Cluster) -> Iterator[str]:
     if not cluster.running:
         cluster.restart()
     cluster.drop(name)
+
+
+@pytest.fixture
+def launch() -> Iterator[Callable[..., Running]]:
+    """Starts a `handrail up` as :func:`tests.running.start` does; what still runs at the test's end is ended."""
+    started: list[Running] = []
+
+    def go(*arguments: object) -> Running:
+        started.append(start(*arguments))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield go
+    for running in started:
+        running.end()

@@ -64,6 +64,12 @@ class Running:
         with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310
             return json.load(reply), {name.lower(): value for name, value in reply.headers.items()}
 
+    def end(self) -> None:
+        """Ends what is left of it, however the test went."""
+        if self.process.poll() is None:
+            self.process.kill()  # its children end with it
+            self.process.wait(10)
+
     def ready(self) -> bool:
         """Whether /readyz answers 200."""
         try:
@@ -113,5 +119,9 @@ def start(home: Path, *arguments: str) -> Running:
             cwd=ROOT, env=environment, stdout=out, stderr=out, text=True,
         )  # fmt: skip
     running = Running(home, process, output)
-    running.until(lambda: b"Handrail is up after" in output.read_bytes()[before:], 60)
+    try:
+        running.until(lambda: b"Handrail is up after" in output.read_bytes()[before:], 60)
+    except BaseException:
+        running.end()
+        raise
     return running

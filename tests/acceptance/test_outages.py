@@ -6,8 +6,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -16,7 +17,7 @@ import pytest
 from tests.acceptance.chatbot import Chatbot, serve
 from tests.acceptance.house import House
 from tests.acceptance.test_turns import DISCLOSURE, ask, name
-from tests.running import start
+from tests.running import Running
 
 EVERYDAY = [
     "can you suggest a name for a grey cat",
@@ -156,19 +157,19 @@ def test_no_answered_disclosure_is_lost_or_doubled_when_a_process_is_killed(hous
 
 
 def test_no_answered_disclosure_is_lost_or_doubled_when_the_supervisor_is_killed(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path: Path, launch: Callable[..., Running]
 ) -> None:
     """Everything ends at once, the database as by a power cut; the next start has it all."""
-    home = tmp_path_factory.mktemp("killed") / "data"
+    home = tmp_path / "data"
     with serve(Chatbot()) as upstream:
-        house = House(start(home, "--upstream", upstream), Chatbot())
+        house = House(launch(home, "--upstream", upstream), Chatbot())
         with Callers(house, 4) as callers:
             house.until(lambda: len(callers.answered) >= 8)
             house.running.process.kill()
             house.running.process.wait(10)
             answered = list(callers.answered)
             callers._stop.set()
-        again = House(start(home, "--upstream", upstream), Chatbot())
+        again = House(launch(home, "--upstream", upstream), Chatbot())
         assert_none_lost_none_doubled(again, answered)
         again.running.process.terminate()
         assert again.running.process.wait(15) == 0

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -101,10 +101,12 @@ def alive_parent(pid: int, running: Running) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1] == str(running.process.pid)
 
 
-def test_a_killed_supervisor_takes_all_along_and_the_next_one_keeps_the_data(tmp_path: Path) -> None:
+def test_a_killed_supervisor_takes_all_along_and_the_next_one_keeps_the_data(
+    tmp_path: Path, launch: Callable[..., Running]
+) -> None:
     """Within two seconds nothing is left, and the next start has the turn, the same key and no trouble."""
     home = tmp_path / "data"
-    first = start(home)
+    first = launch(home)
     _, headers = first.ask("please remember this turn", **{"x-handrail-session": "one"})
     turn, key = headers["x-handrail-turn"], (home / "first-key").read_text()
     first.until(lambda: turn in first.output.read_text())
@@ -117,7 +119,7 @@ def test_a_killed_supervisor_takes_all_along_and_the_next_one_keeps_the_data(tmp
         time.sleep(0.02)
     took = time.monotonic() - killed
     assert took < 2, f"{took:.1f} s; left: {[children[pid] for pid in children if alive(pid)]}"
-    second = start(home)
+    second = launch(home)
     assert (home / "first-key").read_text() == key
     request = urllib.request.Request(  # noqa: S310
         f"{second.address}/v1/turns/{turn}", headers={"authorization": f"Bearer {key.strip()}"}
@@ -132,10 +134,10 @@ def test_a_killed_supervisor_takes_all_along_and_the_next_one_keeps_the_data(tmp
     assert not Paths.of(home).address.exists()
 
 
-def test_a_very_long_path_works(tmp_path: Path) -> None:
+def test_a_very_long_path_works(tmp_path: Path, launch: Callable[..., Running]) -> None:
     """Sockets go to a short private folder; the data stay where they were asked for."""
     home = tmp_path / ("long-" * 20) / ("path-" * 20)
-    up = start(home)
+    up = launch(home)
     assert up.ask("hello")[1]["x-handrail-turn"]
     sockets = Paths.of(home).run
     assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
