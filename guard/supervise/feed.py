@@ -73,10 +73,10 @@ class Feed:
         return lines
 
 
-async def follow(database: Database) -> AsyncIterator[TurnLine]:
-    """Lines for ever, from now on. While the database is away it waits."""
+async def follow(database: Database, since: datetime) -> AsyncIterator[TurnLine]:
+    """Lines for ever, of turns from ``since`` on. While the database is away it waits."""
     query = resources.files("guard.supervise").joinpath("feed.sql").read_bytes()
-    feed = Feed(datetime.now(UTC))
+    feed = Feed(since)
     while True:
         now = datetime.now(UTC)
         try:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from datetime import UTC, datetime
 from io import StringIO
 from socket import socket
 from types import FrameType
@@ -85,6 +86,7 @@ class _Supervisor:
         self._alarm: Alarm | None = None
         self._stop = asyncio.Event()
         self._signals = 0
+        self._since = datetime.now(UTC)  # the first turn may come before the screen is drawn
 
     async def run(self) -> None:
         began = time.monotonic()
@@ -157,7 +159,7 @@ class _Supervisor:
             yield self._alarm.run()
 
     async def _show(self, records: Database) -> None:
-        async for line in follow(records):
+        async for line in follow(records, self._since):
             self._screen.turn(line)
 
     async def _trim(self) -> None:

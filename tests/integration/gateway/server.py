@@ -164,7 +164,7 @@ class House:
         finally:
             writer.close()
 
-    async def until(self, met: Callable[[], bool], *, seconds: float = 5) -> None:
+    async def until(self, met: Callable[[], bool], *, seconds: float = 20) -> None:
         """Waits for a condition."""
         async with asyncio.timeout(seconds):
             while not met():
