@@ -28,6 +28,7 @@ from policies.decision import Action, Posture
 __all__ = ["Exchange", "Send"]
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_ERRORS: Final = 400  # the lowest status of an error
 _JUDGED_TOGETHER: Final = 8
 _DONE: Final = b"[DONE]"
 _INTERNAL: Final = GatewayError("something failed inside; try again", reason="internal_error").body()
@@ -154,7 +155,6 @@ class Exchange:
         body = await self._collect(reply)
         await self._turn.settle()
         await self._send(send, reply.status, returned(reply.headers), body)
-        self.delivered = Delivered.NONE  # an error is no reply
 
     async def _whole(self, send: Send, reply: UpstreamReply, opening: Opening) -> None:
         call = self._call
@@ -192,8 +192,9 @@ class Exchange:
         head = [*headers, (b"content-length", b"%d" % len(body)), *self.handrail_headers()]
         self.started = True
         await send({"type": "http.response.start", "status": status, "headers": head})
+        self.delivered = Delivered.PART if status < _ERRORS else Delivered.NONE
         await send({"type": "http.response.body", "body": body})
-        self.delivered = Delivered.WHOLE
+        self.delivered = Delivered.WHOLE if status < _ERRORS else Delivered.NONE  # an error is no reply
 
     # ---- streams
 
@@ -250,8 +251,8 @@ class Exchange:
         while True:
             data = b"".join([out if isinstance(out, bytes) else writer.write(out) for out in gate.release()])
             if data:
+                self.delivered = Delivered.PART  # from here on nobody knows how much arrives
                 await send({"type": "http.response.body", "body": data, "more_body": True})
-                self.delivered = Delivered.PART
             self._room.set()
             if gate.completed(self._call.choices) and not gate.closed:
                 completed_at = completed_at or loop.time()
