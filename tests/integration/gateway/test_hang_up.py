@@ -118,8 +118,10 @@ async def test_slow_reader_holds_the_chatbot_back() -> None:
             sent += 1
 
     async with house(desk, up, max_response_bytes=1 << 30, **_LONG) as home:
-        _, writer = await asyncio.open_connection("127.0.0.1", home.port, limit=1024)
+        reader, writer = await asyncio.open_connection("127.0.0.1", home.port, limit=1024)
         writer.write(request(_STREAM))
+        async with asyncio.timeout(20):
+            await reader.readuntil(b"data:")  # some of the reply has come; from here on nobody reads
         last = -1
         async with asyncio.timeout(20):
             while last != sent or not sent:
