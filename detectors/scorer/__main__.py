@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m detectors.scorer", description="Scores texts over a Unix socket.")
     parser.add_argument("socket", help="path of the socket; its folder must be yours alone (mode 0700)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--model", action="store_true", help="let the shipped model score above the lexicon")
     parser.add_argument("--parent-pid", type=int, default=None, help="end when this process is no longer the parent")
     parser.add_argument("--drain-seconds", type=float, default=5.0, help="for what was asked before the end")
     given = parser.parse_args(arguments)
@@ -31,7 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
     handler.setFormatter(_Brief("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
-        run(given.socket, device=given.device, parent_death=given.parent_pid, drain_seconds=given.drain_seconds)
+        run(
+            given.socket,
+            device=given.device,
+            model=given.model,
+            parent_death=given.parent_pid,
+            drain_seconds=given.drain_seconds,
+        )
     except DetectorError as error:
         sys.stderr.write(f"the scorer cannot start: {error}\n")
         return 2

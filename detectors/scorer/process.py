@@ -53,16 +53,16 @@ class LexiconTier:
         return max(risks, default=0.0)
 
 
-def tiers_for(device: str) -> list[Tier]:
+def tiers_for(device: str, *, model: bool = True) -> list[Tier]:
     """What scores on ``device`` (auto, cpu, cuda, cuda:N), the highest tier first.
 
-    The model where the installation carries one, above the lexicon. Raises :class:`~detectors.encoder.errors.ModelUnfit` for
+    The model, where it is wanted and the installation carries one, above the lexicon. Raises :class:`~detectors.encoder.errors.ModelUnfit` for
     weights that are there and cannot be served: half an installation is told, not hidden.
     """
     from detectors.encoder.manifest import shipped
 
     lexicon = LexiconTier()
-    folder = shipped()
+    folder = shipped() if model else None
     if folder is None:
         return [lexicon]
     from detectors.encoder.tier import ModelTier
@@ -78,11 +78,11 @@ def _placed(device: str) -> str:
     return "cuda" if Path("/proc/driver/nvidia/version").exists() and find_spec("torch") is not None else "cpu"
 
 
-def stack_for(device: str) -> Stack:
+def stack_for(device: str, *, model: bool = True) -> Stack:
     """All of it with the language identifier: what the scorer process serves, for a program that scores by itself."""
     from detectors.language import identify
 
-    return Stack(tiers_for(device), identify)
+    return Stack(tiers_for(device, model=model), identify)
 
 
 @contextmanager
@@ -184,16 +184,19 @@ def run(
     socket_path: str | Path,
     *,
     device: str = "auto",
+    model: bool = False,
     parent_death: int | None = None,
     bounds: Bounds | None = None,
     drain_seconds: float = 5.0,
 ) -> None:
     """Runs the scorer in this process until it is told to end. ``handrail scorer`` is this.
 
-    ``parent_death``: the process id of the supervisor; when that is no longer this process's parent, the scorer ends
+    ``model``: whether the model that is shipped scores above the lexicon (docs/decisions/0013). ``parent_death``: the process id of the supervisor; when that is no longer this process's parent, the scorer ends
     within a second. Raises :class:`ScorerRunning` and :class:`SocketUnfit`.
     """
-    run_stack(stack_for(device), socket_path, parent_death=parent_death, bounds=bounds, drain_seconds=drain_seconds)
+    run_stack(
+        stack_for(device, model=model), socket_path, parent_death=parent_death, bounds=bounds, drain_seconds=drain_seconds
+    )
 
 
 def run_stack(

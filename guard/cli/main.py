@@ -107,7 +107,7 @@ def scorer(
 
     settings = settings_from(device=device, data_dir=data_dir)
     configure("scorer", form=settings.log_format)
-    run(socket or Paths.of(settings.home).prepare().scorer_socket, device=settings.device)
+    run(socket or Paths.of(settings.home).prepare().scorer_socket, device=settings.device, model=settings.model)
 
 
 @app.command()

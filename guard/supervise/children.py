@@ -41,7 +41,12 @@ def _scorer(settings: Settings) -> None:
     from detectors.scorer.process import run
     from guard.supervise.paths import Paths
 
-    run(Paths.of(settings.home).scorer_socket, device=settings.device, parent_death=os.getppid())
+    run(
+        Paths.of(settings.home).scorer_socket,
+        device=settings.device,
+        model=settings.model,
+        parent_death=os.getppid(),
+    )
 
 
 def work(settings: Settings, parent: int | None = None) -> int:
