@@ -56,8 +56,8 @@ class LexiconTier:
 def tiers_for(device: str, *, model: bool = True) -> list[Tier]:
     """What scores on ``device`` (auto, cpu, cuda, cuda:N), the highest tier first.
 
-    The model, where it is wanted and the installation carries one, above the lexicon. Raises :class:`~detectors.encoder.errors.ModelUnfit` for
-    weights that are there and cannot be served: half an installation is told, not hidden.
+    The model, where it is wanted and the installation carries one, above the lexicon. Raises
+    :class:`~detectors.encoder.errors.ModelUnfit` for weights that are there and cannot be served: half an installation is told, not hidden.
     """
     from detectors.encoder.manifest import shipped
 
@@ -191,8 +191,9 @@ def run(
 ) -> None:
     """Runs the scorer in this process until it is told to end. ``handrail scorer`` is this.
 
-    ``model``: whether the model that is shipped scores above the lexicon (docs/decisions/0013). ``parent_death``: the process id of the supervisor; when that is no longer this process's parent, the scorer ends
-    within a second. Raises :class:`ScorerRunning` and :class:`SocketUnfit`.
+    ``model``: whether the model that is shipped scores above the lexicon (docs/decisions/0013). ``parent_death``: the
+    process id of the supervisor; when that is no longer this process's parent, the scorer ends within a second. Raises
+    :class:`ScorerRunning` and :class:`SocketUnfit`.
     """
     run_stack(
         stack_for(device, model=model), socket_path, parent_death=parent_death, bounds=bounds, drain_seconds=drain_seconds
