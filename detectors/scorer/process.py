@@ -40,11 +40,21 @@ class LexiconTier:
         from detectors.lexicon import LexiconScorer
 
         self._lexicon = LexiconScorer()
+        self._read: tuple[Sequence[Item], list[Scores]] | None = None
         self.name = self._lexicon.score_one(Item(Side.USER, "")).model
 
     def score(self, batch: Sequence[Item]) -> list[Scores]:
         """See :class:`~detectors.scorer.tiers.Tier`."""
+        read, self._read = self._read, None
+        if read is not None and read[0] is batch:
+            return read[1]
         return [self._lexicon.score_one(item) for item in batch]
+
+    def words(self, batch: Sequence[Item]) -> list[dict[str, float]]:
+        """What it says of each item, for a tier above; asked for the same batch next, it does not read it again."""
+        scores = [self._lexicon.score_one(item) for item in batch]
+        self._read = (batch, scores)
+        return [dict(own.answered()) for own in scores]
 
     def weigh(self, text: str, side: Side) -> float:
         """The highest probability of any risk or harm in ``text``: how much it asks to be read by a tier above."""
@@ -57,7 +67,8 @@ def tiers_for(device: str, *, model: bool = True) -> list[Tier]:
     """What scores on ``device`` (auto, cpu, cuda, cuda:N), the highest tier first.
 
     The model, where it is wanted and the installation carries one, above the lexicon. Raises
-    :class:`~detectors.encoder.errors.ModelUnfit` for weights that are there and cannot be served: half an installation is told, not hidden.
+    :class:`~detectors.encoder.errors.ModelUnfit` for weights that are there and cannot be served: half an installation is
+    told, not hidden.
     """
     from detectors.encoder.manifest import shipped
 
@@ -67,7 +78,7 @@ def tiers_for(device: str, *, model: bool = True) -> list[Tier]:
         return [lexicon]
     from detectors.encoder.tier import ModelTier
 
-    return [ModelTier.load(folder, _placed(device), weigh=lexicon.weigh), lexicon]
+    return [ModelTier.load(folder, _placed(device), weigh=lexicon.weigh, words=lexicon.words), lexicon]
 
 
 def _placed(device: str) -> str:

@@ -29,6 +29,7 @@ __all__ = ["Exchange", "Send"]
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _ERRORS: Final = 400  # the lowest status of an error
+_BROKEN: Final = range(500, 600)  # the chatbot's own failures
 _JUDGED_TOGETHER: Final = 8
 _DONE: Final = b"[DONE]"
 _INTERNAL: Final = GatewayError("something failed inside; try again", reason="internal_error").body()
@@ -74,15 +75,27 @@ class Exchange:
                 fetch = self._spawn(self._fetch(call.guided(opening.guidance)))
             elif fetch is None:
                 fetch = self._spawn(self._fetch(call.raw))
-            reply = self._reply = await fetch
-            if not 200 <= reply.status < 300:
-                await self._refused(send, reply)
-            elif call.stream:
-                await self._stream(send, reply, opening)
-            else:
-                await self._whole(send, reply, opening)
+            await self._answer(send, await fetch, opening)
+        except UpstreamFailed as error:
+            words = None if self.started else await turn.rescue()
+            if words is None:
+                raise
+            self._meters.upstream_failure(error.reason)
+            await self._complete(send, words)
         finally:
             self._end()
+
+    async def _answer(self, send: Send, reply: UpstreamReply, opening: Opening) -> None:
+        self._reply = reply
+        if reply.status in _BROKEN and (words := await self._turn.rescue()) is not None:
+            self._meters.upstream_failure("status")
+            await self._complete(send, words)
+        elif not 200 <= reply.status < 300:
+            await self._refused(send, reply)
+        elif self._call.stream:
+            await self._stream(send, reply, opening)
+        else:
+            await self._whole(send, reply, opening)
 
     def handrail_headers(self) -> list[tuple[bytes, bytes]]:
         """What is known of the turn, for the response's head."""

@@ -178,6 +178,10 @@ class OpenTurn(Protocol):
         """The verdict on one choice's reply at its end."""
         ...
 
+    async def rescue(self) -> str | None:
+        """What is said where the chatbot cannot answer at all: ``None`` where nothing was said that needs an answer."""
+        ...
+
     async def settle(self) -> None:
         """Waits until all that must be durable before the reply's last byte is durable."""
         ...

@@ -14,6 +14,8 @@ __all__ = ["country_of", "need_of"]
 
 _IDENTITY_EVERY: Final = timedelta(hours=24)
 _URGENT: Final = 4
+_LEVELS: Final = ("suicide", "suicide_ge2", "suicide_ge3", "suicide_ge4", "suicide_ge5")
+_HIT: Final = 0.5
 
 
 def country_of(person: Person, default: str | None) -> str | None:
@@ -30,6 +32,14 @@ def country_of(person: Person, default: str | None) -> str | None:
 
 def _people(identity: Identity, case_open: bool) -> str:
     return "open" if case_open and identity.people != "none" else "nobody"
+
+
+def _level(state: SessionState, now: datetime) -> int:
+    """The highest level of ideation, 0 to 5, that this turn or an earlier one of the session shows."""
+    hits = (
+        level for level, name in enumerate(_LEVELS, 1) if name in state.peaks and state.peaks[name].now(now) >= _HIT
+    )
+    return max(hits, default=0)
 
 
 def need_of(
@@ -61,6 +71,7 @@ def need_of(
         age=person.age,
         state=state.state,
         ladder=state.ladder,
+        level=_level(state, now),
         answered=answer.word if answer else None,
         answered_rung=answer.rung if answer else None,
         refer=decision.refer,

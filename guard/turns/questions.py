@@ -28,7 +28,11 @@ _RUNGS: Final = (
     (3, r"\bhave you (?:thought|been thinking) about how\b|\bthought about how you (?:would|might)\b"),
     (2, rf"\b(?:are you|have you been|do you|did you)\b[^?]{{0,60}}\b{_KILL}"),
     (1, r"\bwish(?:ed|ing)?\b[^?]{0,30}\b(?:you were(?:n't| not)? (?:alive|dead)|not wake up|asleep)\b"),
-    (0, r"\bare you (?:safe|in danger)\b[^?]{0,40}\b(?:now|right now|at the moment|tonight|today)\b"),
+    (
+        0,
+        r"\bare you (?:safe|in danger)\b[^?]{0,40}\b(?:now|right now|at the moment|tonight|today)\b"
+        r"|\bcan you call (?:for help )?now\b",
+    ),
 )
 _COMPILED: Final = tuple((rung, re.compile(pattern, re.IGNORECASE)) for rung, pattern in _RUNGS)
 _QUESTION: Final = re.compile(r"[^.!?\n]{0,400}\?")

@@ -48,6 +48,7 @@ __all__ = ["Turn"]
 _RECORD_NOW: Final = 3  # severity from which a record is durable before the reply's last byte, in its own transaction
 _DISCLOSED: Final = 1
 _REFUSES: Final = 0.5
+_UNANSWERED: Final = "ccs/distress"
 _WITHHELD: Final = "ccs/withheld"
 _WITHHELD_UNDER_RISK: Final = "ccs/harmful-reply"
 _IDENTITY: Final = "This is the safety part of this service."
@@ -242,6 +243,19 @@ class Turn:
     async def opening(self) -> Opening:
         """What follows from the user's turn; the task goes on when the caller is cancelled."""
         return await asyncio.shield(self._user_task)
+
+    async def rescue(self) -> str | None:
+        """What is said where the chatbot cannot answer at all: nobody in distress is left with an error."""
+        await self.opening()
+        if self._opening is None:
+            vulnerable = self._view is not None and self._view.vulnerable
+            if self._tally.severity < _DISCLOSED and not vulnerable:
+                return None
+            template = self._decision.append or self._decision.template or _UNANSWERED
+            self._opening = self._room.composer.complete(self._need(template, self._decision, declining=False))
+            self._tally.compositions.append(self._opening)
+            self._tally.acted(Action.COMPLETE)
+        return self._opening.text
 
     # ---- the reply's side
 

@@ -26,6 +26,7 @@ TEMPLATES: Final = frozenset(
         "ccs/abrupt-refusal", "ccs/harmful-reply", "ccs/answer-follow-up", "ccs/concern-for-other", "ccs/distress",
         "ccs/idiom-after-all", "companion/isolation", "companion/retention", "companion/guilt", "ccs/resource-line",
         "ccs/safety-beat", "ccs/withheld", "ccs/violence", "ccs/abuse", "ccs/overdose", "ccs/voices",
+        "ccs/caregiver",
     }
 )  # fmt: skip
 """Ids that a policy may name under ``complete`` and ``append``."""

@@ -127,6 +127,9 @@ class TemplateComposer:
         if template.family == "medical" or need.behaviour_recency in ("now", "24h"):
             draft.fixed("redirection", "medical-now", sentences.MEDICAL_NOW, paragraph=2)
             draft.emergency_if("medical", paragraph=2)
+        if template.urgent == "caregiver":
+            draft.fixed("redirection", "caregiver-now", sentences.CAREGIVER_NOW, paragraph=2)
+            draft.emergency_if(paragraph=2)
         draft.contacts()
         if template.family == "medical":
             draft.varied("redirection", paragraph=3, spare=3)
@@ -308,6 +311,8 @@ def _near(need: Need) -> bool:
 
 def _answer_pool(need: Need) -> str:
     rung = need.answered_rung or 0
+    if rung == 0 and "can-call" in need.spoken and need.answered in ("affirm", "deny"):
+        return "calling" if need.answered == "affirm" else "cannot-call"
     if need.answered == "affirm":
         return "safe" if rung == 0 else "affirm-low" if rung <= 2 else "affirm-behaviour" if rung == 6 else "affirm-high"
     if need.answered == "deny":

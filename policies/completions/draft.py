@@ -39,7 +39,7 @@ _URGENT: Final = 4
 _CLASSES: Final = {
     "risk": ("crisis",),
     "self-harm": ("crisis", "self-harm"),
-    "medical": ("poison", "crisis"),
+    "medical": (),
     "violence": ("crisis",),
     "voices": ("crisis",),
     "other": ("crisis",),
@@ -165,7 +165,7 @@ class Draft:
         urgent = words.urgent.replace("{emergency}", number)
         self.fixed("urgent", f"urgent-{self.template.urgent}", urgent, paragraph=1, shows=emergency)
         self.fixed("company", "company", words.company_minor if self.need.minor else words.company, paragraph=1)
-        if words.distance:
+        if words.distance and (self.template.urgent != "medical" or self._suicidal()):
             self.fixed("distance", f"distance-{self.template.urgent}", words.distance, paragraph=1)
         if self.template.family == "abuse":
             return
@@ -187,7 +187,8 @@ class Draft:
 
     def emergency_if(self, kind: str | None = None, *, paragraph: int, spare: int = KEEP) -> None:
         """The emergency number, for the case that it gets worse. ``kind``: of danger, else the template's own."""
-        kind = kind or (self.template.family if self.template.family in sentences.EMERGENCY_IF else "risk")
+        names = (self.template.urgent, self.template.family, "risk")
+        kind = kind or next(name for name in names if name in sentences.EMERGENCY_IF)
         if any(part.variant.startswith("call-if-") for part in self.parts):
             return
         emergency = self._emergency()
@@ -270,6 +271,8 @@ class Draft:
         barred = {"emergency"} if "veteran" in need.stated else {"emergency", "veteran"}
         asked = tuple(name for name in need.refer if name in RESOURCE_CLASSES - barred)
         usual = _CLASSES.get(family, ("crisis", "general"))
+        if family == "medical":
+            usual = self._medical()
         bound = family in _CRISIS and need.severity >= 2 and self.template.id != "ccs/safety-beat"
         first = usual if bound else (*asked, *usual)
         if need.minor and family in ("distress", "line"):
@@ -280,7 +283,7 @@ class Draft:
         if "perinatal" in need.stated and "perinatal" not in rest and need.severity != 2:
             rest.append("perinatal")
         chosen = list(self._look(first, 1))
-        if family == "medical" and "crisis" not in rest:
+        if family == "medical" and self._suicidal() and "crisis" not in rest:
             rest.append("crisis")
         if limit > 1 and rest:
             chosen += [
@@ -291,10 +294,24 @@ class Draft:
         if limit > len(chosen) == 1 and chosen[0].country != INTERNATIONAL and not _writes(chosen[0]):
             # a phone alone keeps out those who cannot speak now
             chosen += [c for c in self._look(first, 4) if c != chosen[0] and c.crisis and c.always and _writes(c)][:1]
+        if family == "medical" and not self._suicidal():
+            # a line for people in despair is no help to a body, and a directory of such lines is none either
+            chosen = [c for c in chosen if c.country != INTERNATIONAL and c.classes & {"poison", *asked, *rest}]
         return chosen[:limit]
+
+    def _suicidal(self) -> bool:
+        """Suicide was spoken of in this session, or something was done to oneself."""
+        need = self.need
+        return need.level > 0 or need.behaviour_recency is not None or "affirmed" in need.ladder.values()
+
+    def _medical(self) -> tuple[str, ...]:
+        poison = ("poison",) if self.template.urgent == "overdose" else ()
+        return (*poison, "crisis") if self._suicidal() else poison
 
     def _look(self, classes: tuple[str, ...], limit: int) -> tuple[Contact, ...]:
         need = self.need
+        if not classes:
+            return ()
         return self._directory.lookup(
             need.country,
             need.language,

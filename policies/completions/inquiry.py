@@ -10,7 +10,7 @@ from policies.completions.catalog import Template
 from policies.completions.contract import Need
 from policies.completions.ladder import QUESTIONS, SAFE_NOW, next_question
 
-__all__ = ["Inquiry", "inquiry", "silent", "unsafe"]
+__all__ = ["Inquiry", "calling", "inquiry", "silent", "unsafe"]
 
 _SEVERE: Final = 3
 _IMMINENT: Final = frozenset({"ccs/imminent", "ccs/emergency-now", "ccs/overdose"})
@@ -38,6 +38,11 @@ def unsafe(need: Need) -> bool:
     return need.answered_rung == SAFE_NOW and need.answered == "deny"
 
 
+def calling(need: Need) -> bool:
+    """They answered that they can call for help: it is not the moment for one more question."""
+    return need.answered_rung == SAFE_NOW and need.answered == "affirm" and "can-call" in need.spoken
+
+
 def silent(need: Need) -> bool:
     """The question that our last message asked was passed over without a word."""
     return need.asked_last and need.answered is None and "asked" in need.ladder.values()
@@ -54,7 +59,7 @@ def inquiry(need: Need, template: Template, *, urgent: bool = False) -> Inquiry 
             return Inquiry("voices-safe", sentences.VOICES, SAFE_NOW)
     if urgent:
         return _urgently(need, template, rung)
-    if need.answered == "declines" or silent(need):
+    if need.answered == "declines" or silent(need) or calling(need):
         return None
     if template.family == "self-harm" and need.answered is None and "medical-care" not in need.spoken:
         return Inquiry("medical-care", sentences.MEDICAL_CARE)
@@ -78,6 +83,7 @@ def _next(need: Need, template: Template) -> int | None:
     return next_question(
         need.ladder,
         known=known,
+        level=need.level if template.family in ("risk", "self-harm") else 0,
         answered=need.answered,
         answered_rung=need.answered_rung,
         imminent=near and need.severity >= _SEVERE,
@@ -94,9 +100,9 @@ def _urgently(need: Need, template: Template, rung: int | None) -> Inquiry | Non
     if safe and rung is not None and template.family in ("risk", "self-harm"):
         return _ladder(rung)
     # the two urgent questions take turns, so that neither is put twice in a row
-    if "can-call" in need.spoken and "ladder-0" not in need.spoken and need.answered_rung != SAFE_NOW:
+    if "can-call" in need.spoken and "ladder-0" not in need.spoken:
         return _ladder(SAFE_NOW)
-    return Inquiry("can-call", sentences.CAN_CALL)
+    return Inquiry("can-call", sentences.CAN_CALL, SAFE_NOW)
 
 
 def _about_other(need: Need) -> Inquiry | None:

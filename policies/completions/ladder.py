@@ -45,8 +45,8 @@ def known_level(ladder: Mapping[str, str], known: int = 0) -> int:
     return max([stated, *affirmed, *asked])
 
 
-def _rungs_left(ladder: Mapping[str, str], known: int) -> list[int]:
-    level = known_level(ladder, known)
+def _rungs_left(ladder: Mapping[str, str], known: int, said: int) -> list[int]:
+    level = max(known_level(ladder, known), said)
     left: list[int] = []
     for rung, name in enumerate(LADDER_RUNGS, 1):
         # what was said freely is not asked again; a lower rung than what is known is answered by it
@@ -63,6 +63,7 @@ def next_question(
     ladder: Mapping[str, str],
     *,
     known: int = 0,
+    level: int = 0,
     answered: str | None = None,
     answered_rung: int | None = None,
     imminent: bool = False,
@@ -74,7 +75,7 @@ def next_question(
     """The rung to ask now, ``None`` for no question.
 
     ``ladder``: rung name -> not_asked, asked, affirmed, denied or declined, this turn's answer included. ``known``: the
-    rung that the disclosure itself answers. ``answered``: affirm, deny, unclear or declines, for ``answered_rung``.
+    rung that the disclosure itself answers. ``level``: 0 to 5, what was said freely in the session. ``answered``: affirm, deny, unclear or declines, for ``answered_rung``.
     ``imminent``: acting soon is suspected. ``safe_asked``: rung 0 was asked in this session. ``asked_last``: our last
     message asked; ``supported``: this one reflects or helps before it asks. ``pressed``: an unclear answer was already asked
     about again.
@@ -89,5 +90,5 @@ def next_question(
         return None  # what is needed then is help, not another question
     if imminent and not safe_asked and answered_rung != SAFE_NOW:
         return SAFE_NOW
-    left = _rungs_left(ladder, known)
+    left = _rungs_left(ladder, known, level)
     return left[0] if left else None

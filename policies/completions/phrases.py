@@ -228,6 +228,7 @@ DISTANCE: Final = _any(
     r"\bfrom anything that could\b",
     r"\btake nothing more\b",
     r"\bmove to another room\b",
+    r"\binto the next room\b",
 )
 SAFE_OFFER: Final = _any(
     r"\b(?:i )?can show you (?:who|where|a|some)\b",

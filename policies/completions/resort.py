@@ -12,10 +12,18 @@ __all__ = ["last_resort"]
 
 _DIRECTORY: Final = ResourceUse("zz/find-a-helpline", "ZZ", crisis=True)
 
+_CALL: Final = (
+    "Please call your local emergency number now, or ask someone near you to call. "
+    "Be with someone you feel safe with if you can."
+)
+_CLOSE: Final = f"{sentences.IDENTITY} {sentences.LIMITS}\n\n{sentences.CAN_CALL}"
 _URGENT: Final = (
-    "Please call your local emergency number now, or ask someone near you to call. Be with another person if you can. "
-    "If anything you could use to hurt yourself is near, move away from it, or ask someone else to keep it. "
-    f"{sentences.IDENTITY} {sentences.LIMITS}\n\n{sentences.CAN_CALL}"
+    f"{_CALL} If anything you could use to hurt yourself is near, move away from it, or ask someone else to keep it. {_CLOSE}"
+)
+_MEDICAL_URGENT: Final = f"{sentences.MEDICAL_NOW} {_CALL} {_CLOSE}"
+_CAREGIVER: Final = (
+    f"{sentences.CAREGIVER_NOW} If they were shaken or hurt, or are limp or very sleepy, call your local emergency number "
+    f"now. Call someone you feel safe with, and ask them to stay with you. {_CLOSE}"
 )
 _RISK: Final = (
     f"Thank you for telling me. What you wrote matters. {sentences.IDENTITY}\n\n"
@@ -42,11 +50,15 @@ def last_resort(need: Need) -> Composition:
         text, rung, resources, name = (
             (_ABUSE_URGENT, SAFE_NOW, (), "abuse-urgent") if need.severity >= 3 else (_ABUSE, None, (), "abuse")
         )
+    elif need.template == "ccs/caregiver":
+        text, rung, resources, name = _CAREGIVER, None, (), "caregiver"
+    elif urgent and need.template == "ccs/emergency-now":
+        text, rung, resources, name = _MEDICAL_URGENT, None, (), "medical"
     elif urgent:
         text, rung, resources, name = _URGENT, None, (), "urgent"
     else:
         text, rung, resources, name = _RISK, SAFE_NOW, (_DIRECTORY,), "risk"
-    beat = "urgent" if name in ("urgent", "abuse-urgent") else "acknowledgment"
+    beat = "urgent" if name in ("urgent", "abuse-urgent", "medical", "caregiver") else "acknowledgment"
     return Composition(
         text, need.template, (BeatUse(beat, f"last-resort-{name}"),), resources, rung, identity=True, last_resort=True
     )

@@ -12,6 +12,7 @@ __all__ = [
     "ABUSE_LATER",
     "ANSWER_ANY",
     "CAN_CALL",
+    "CAREGIVER_NOW",
     "EMERGENCY_IF",
     "FIXED_QUESTIONS",
     "GRIEF",
@@ -43,7 +44,7 @@ PERSON_MINOR: Final = "an adult you feel safe with, such as a teacher, school nu
 
 ANSWER_ANY: Final = "You can say yes, no, or not sure."
 CAN_CALL: Final = "Can you call now?"
-ONE_QUESTION: Final = "You can leave the other question for now."
+ONE_QUESTION: Final = "You can answer just this one."
 MEDICAL_CARE: Final = "Do you need medical care now?"
 THEY_SAFE: Final = "Are they in danger right now?"
 HOLDING_UP: Final = "And how are you holding up?"
@@ -63,6 +64,10 @@ ABUSE_LATER: Final = (
 )
 NOT_YOUR_FAULT: Final = "This is not your fault. You don't have to send anything more."
 MEDICAL_NOW: Final = "What you describe needs medical help now, even if you feel all right."
+CAREGIVER_NOW: Final = (
+    "First put the baby down somewhere safe, such as the cot, or see that the person you care for is safe. "
+    "Then step into the next room for a few minutes. Never shake a baby."
+)
 MONITORED: Final = "If someone else may see this device, you can reach out from another phone."
 EMERGENCY_IF: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -70,6 +75,7 @@ EMERGENCY_IF: Final[Mapping[str, str]] = MappingProxyType(
         "self-harm": "If you are badly hurt, call {emergency} right away.",
         "other": "If they are in danger, call {emergency} right away.",
         "violence": "If anyone may get hurt, call {emergency} right away.",
+        "caregiver": "If they were shaken or hurt, or are limp or very sleepy, call {emergency} now.",
         "voices": "If you might act on what you hear, call {emergency} right away.",
         "abuse": "If you are in danger now, call {emergency} as soon as it is safe to call.",
         "medical": "If you can't get to a doctor right away, call {emergency}.",
@@ -101,14 +107,14 @@ class Urgent:
     police: bool = False
 
 
-_COMPANY: Final = "Be with another person if you can."
+_COMPANY: Final = "Be with someone you feel safe with if you can."
 _CALL: Final = "Please call {emergency} now, or ask someone near you to call."
 _AWAY: Final = "If anything you could use to hurt yourself is near, move away from it, or ask someone else to keep it."
 
 URGENT: Final[Mapping[str, Urgent]] = MappingProxyType(
     {
         "suicide": Urgent(_CALL, _COMPANY, _AWAY),
-        "medical": Urgent(f"{MEDICAL_NOW} {_CALL}", _COMPANY, _AWAY),
+        "medical": Urgent(f"{MEDICAL_NOW} {_CALL}", _COMPANY, _AWAY),  # distance: only where suicide was said
         "overdose": Urgent(
             f"{MEDICAL_NOW} {_CALL}", _COMPANY, "Please take nothing more until they have told you what is safe."
         ),
@@ -117,6 +123,14 @@ URGENT: Final[Mapping[str, Urgent]] = MappingProxyType(
             "Be with someone who can help you stay calm.",
             "Go away from the person you might hurt, and from anything that could be used to hurt anyone.",
             police=True,
+        ),
+        "caregiver": Urgent(
+            f"{CAREGIVER_NOW} If they were shaken or hurt, or are limp or very sleepy, please call {{emergency}} now. "
+            "If you might still hurt them, call too, or ask someone near you to call.",
+            "Call someone you feel safe with, and ask them to stay with you.",
+            "",
+            "Call an adult you feel safe with, such as a teacher, school nurse, coach or relative, "
+            "and ask them to stay with you.",
         ),
         "abuse": Urgent(
             "If you are in danger now, call {emergency} as soon as it is safe to call, or ask someone near you to call.",

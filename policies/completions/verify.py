@@ -40,10 +40,10 @@ _RISK: Final = frozenset(
         "ccs/wish-to-be-dead", "ccs/ideation", "ccs/ideation-with-method", "ccs/intent-or-plan", "ccs/behaviour",
         "ccs/imminent", "ccs/emergency-now", "ccs/self-harm", "ccs/method-seeking", "ccs/means-information",
         "ccs/abrupt-refusal", "ccs/harmful-reply", "ccs/answer-follow-up", "ccs/violence", "ccs/overdose", "ccs/voices",
-        "ccs/concern-for-other", "ccs/abuse",
+        "ccs/concern-for-other", "ccs/abuse", "ccs/caregiver",
     }
 )  # fmt: skip
-_NO_DISTANCE: Final = frozenset({"ccs/abuse"})
+_NO_DISTANCE: Final = frozenset({"ccs/abuse", "ccs/emergency-now"})
 _LIGHT: Final = frozenset(
     {"ccs/idiom-after-all", "ccs/resource-line", "companion/isolation", "companion/retention", "companion/guilt"}
 )
@@ -281,8 +281,8 @@ def _limits(
     if around and questions_in(around) and questions_in(text) and composition.question is None and not asks_safety(text):
         red.append("many-questions")
     lines = [contact for contact in used if not contact.emergency]
-    # what has just happened to a body outranks brevity
-    urgent = any(beat.beat == "urgent" or beat.variant == "medical-now" for beat in composition.beats)
+    # what is needed for a body now outranks brevity
+    urgent = any(beat.beat == "urgent" or beat.variant in ("medical-now", "caregiver-now") for beat in composition.beats)
     if need.severity < _SEVERE and not urgent:
         if len(words(text)) > _SHORT:
             yellow.append("too-long")

@@ -87,6 +87,9 @@ class Script:
         self.cleared |= self._waiting.pop(reply.choice, set())
         return self.ends.get(reply.choice, Ending(Action.ALLOW, Status.FULL))
 
+    async def rescue(self) -> str | None:
+        return None
+
     async def settle(self) -> None:
         return
 

@@ -51,6 +51,7 @@ class Desk:
         self.completion: str | None = None
         self.guidance: str | None = None
         self.append: str | None = None
+        self.rescue: str | None = None
         self.instead: str | None = None
         self.kind = VerdictKind.COMPLETE
         self.posture = Posture.SENTENCE
@@ -99,6 +100,9 @@ class _Turn:
         if desk.only is not None and reply.choice not in desk.only:
             return Ending(Action.ALLOW, Status.FULL)
         return Ending(Action.ALLOW, Status.FULL, complete=desk.instead, append=desk.append)
+
+    async def rescue(self) -> str | None:
+        return self._desk.rescue
 
     async def settle(self) -> None:
         return

@@ -230,3 +230,17 @@ async def test_endless_reply_ends_at_its_bound() -> None:
         assert not ended
         assert b"upstream_too_large" in body
         await home.until(lambda: len(home.aborted) == 1)
+
+
+@pytest.mark.parametrize("answer", [fixed(b"{}", status="503 Service Unavailable"), _HTML, _bytes(), silent])
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_nobody_in_distress_is_left_with_the_chatbot_s_failure(answer: Answer, streamed: bool) -> None:
+    desk = Desk()
+    desk.rescue = "I'm still here with you."
+    async with house(desk, answer) as home:
+        got, body, ended = await _get(home.url, streamed)
+        assert (got, ended) == (200, True)
+        assert b"I'm still here with you." in body
+        assert (b"[DONE]" in body) is streamed
+        assert len(home.meters.failed) == 1
+    assert desk.closed == [Delivered.WHOLE]

@@ -26,7 +26,7 @@ VARIANTS = shipped().variants()
 
 
 def test_the_templates_that_a_policy_may_name() -> None:
-    assert set(shipped().templates) == TEMPLATES and len(TEMPLATES) == 26
+    assert set(shipped().templates) == TEMPLATES and len(TEMPLATES) == 27
     assert {"crisis", "self-harm", "emergency", "abuse", "child", "eating", "substance", "veteran", "perinatal", "poison",
             "lgbtq", "general"} == RESOURCE_CLASSES  # fmt: skip
 
@@ -72,9 +72,9 @@ def test_the_fixed_strings_are_the_approved_ones() -> None:
     suicide = URGENT["suicide"]
     spoken = " ".join([suicide.urgent, suicide.company, suicide.distance, IDENTITY, LIMITS, CAN_CALL])
     assert spoken == (
-        "Please call {emergency} now, or ask someone near you to call. Be with another person if you can. If anything you "
-        "could use to hurt yourself is near, move away from it, or ask someone else to keep it. This is the safety part of "
-        "this service. I'm a computer program and I can't call for you. Can you call now?"
+        "Please call {emergency} now, or ask someone near you to call. Be with someone you feel safe with if you can. If "
+        "anything you could use to hurt yourself is near, move away from it, or ask someone else to keep it. This is the "
+        "safety part of this service. I'm a computer program and I can't call for you. Can you call now?"
     )
     assert MEDICAL_NOW == "What you describe needs medical help now, even if you feel all right."
     assert ABUSE_ASK == (

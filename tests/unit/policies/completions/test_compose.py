@@ -39,14 +39,14 @@ def test_the_urgent_form_keeps_its_own_order() -> None:
         composition.text.index(part)
         for part in (
             "Please call 911 now, or ask someone near you to call.",
-            "Be with another person if you can.",
+            "Be with someone you feel safe with if you can.",
             "If anything you could use to hurt yourself is near, move away from it, or ask someone else to keep it.",
             "This is the safety part of this service. I'm a computer program and I can't call for you.",
             "Can you call now?",
         )
     ]
     assert positions == sorted(positions)
-    assert composition.identity and composition.question is None
+    assert composition.identity and composition.question == 0
     assert [use.id for use in composition.resources][:2] == ["us/emergency-services", "us/988-suicide-crisis-lifeline"]
     assert [use.crisis for use in composition.resources][:2] == [False, True]
     assert not composition.last_resort
@@ -81,9 +81,20 @@ def test_not_being_safe_from_abuse_brings_the_emergency_number_at_any_severity()
     assert [use.id for use in composition.resources] == ["us/emergency-services"]
 
 
+@pytest.mark.parametrize(("answered", "pool"), [("affirm", "answer-calling"), ("deny", "answer-cannot-call")])
+def test_whether_they_can_call_is_a_question_whose_answer_counts(answered: str, pool: str) -> None:
+    first = made("ccs/imminent", 4)
+    heard = frozenset(use.variant for use in first.beats)
+    assert first.question == 0
+    template, severity = ("ccs/answer-follow-up", 2) if answered == "affirm" else ("ccs/imminent", 4)
+    second = made(template, severity, spoken=heard, answered=answered, answered_rung=0)
+    assert any(use.variant.startswith(pool) for use in second.beats), second.text
+    assert (second.question is None) is (answered == "affirm")
+
+
 def test_not_being_safe_brings_the_urgent_form_at_any_severity() -> None:
     composition = made("ccs/answer-follow-up", 2, answered="deny", answered_rung=0)
-    assert "Please call 911 now" in composition.text and composition.question is None
+    assert "Please call 911 now" in composition.text and composition.question == 0
 
 
 def test_a_minor_is_pointed_to_an_adult_and_never_to_parents() -> None:
@@ -424,7 +435,7 @@ def test_an_emergency_number_alone_is_no_one_to_talk_to() -> None:
 def test_the_safety_question_stays_where_the_reply_asks_something_else() -> None:
     kept = COMPOSER.append(need("ccs/safety-beat", reply_asks=True), reply="What did you eat today? You can call 988.")
     assert kept is not None and kept.question == 2
-    assert kept.text.endswith("You can leave the other question for now. Are you having thoughts of killing yourself?")
+    assert kept.text.endswith("You can answer just this one. Are you having thoughts of killing yourself?")
     other = COMPOSER.append(
         need("ccs/concern-for-other", spoken=frozenset({"they-safe"}), reply_asks=True), reply="What happened? Call 988."
     )
