@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import orjson
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -36,7 +37,8 @@ def application(*, token_seconds: float = _TOKEN_SECONDS, think_seconds: float =
         routes=[
             Route("/v1/chat/completions", chatbot.complete, methods=["POST"]),
             Route("/v1/models", chatbot.models, methods=["GET"]),
-        ]
+        ],
+        exception_handlers={404: _refused, 405: _refused},
     )
 
 
@@ -120,6 +122,15 @@ class _Chatbot:
         if usage is not None:
             yield b"data: " + orjson.dumps({**base, "choices": [], "usage": usage}) + b"\n\n"
         yield b"data: [DONE]\n\n"
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    """Another path or method, as OpenAI's clients read it."""
+    status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (404, None)
+    words = "the demo chatbot answers POST /v1/chat/completions and GET /v1/models"
+    answer = _error(status, words, "unknown_url" if status == 404 else "method_not_allowed")
+    answer.headers.update(headers or {})
+    return answer
 
 
 def _text(content: Any) -> str:

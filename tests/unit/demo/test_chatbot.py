@@ -84,3 +84,18 @@ async def test_what_is_no_request_is_a_400(body: bytes) -> None:
         reply = await http.post("http://demo/v1/chat/completions", content=body)
     assert reply.status_code == 400
     assert reply.json()["error"]["message"]
+
+
+async def test_another_path_or_method_is_an_error_that_the_client_reads() -> None:
+    """JSON in OpenAI's shape, with what there is."""
+    transport = httpx2.ASGITransport(application(token_seconds=0, think_seconds=0))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://demo") as http:
+        for answer, status in (
+            (await http.post("/v1/responses", json={}), 404),
+            (await http.get("/v1/chat/completions"), 405),
+        ):
+            assert answer.status_code == status
+            error = answer.json()["error"]
+            assert set(error) == {"message", "type", "param", "code"}
+            assert "/v1/chat/completions" in error["message"]
+        assert answer.headers["allow"] == "POST"
