@@ -19,6 +19,7 @@ _ACTION_STYLES: Final = {
     "allow": "dim", "observe": "dim", "guide": "cyan", "append": "blue", "revise": "blue", "trim": "yellow",
     "complete": "magenta", "pause": "yellow",
 }  # fmt: skip
+_RULES: Final = 2  # that a line names; the rest is a number, and in the record
 _SEVERITY_STYLES: Final = ("dim", "default", "cyan", "yellow", "bold red")
 
 
@@ -83,7 +84,7 @@ class Screen:
         self._turns += 1
         marks = [mark for mark, there in (("case", line.case), ("not delivered whole", line.part)) if there]
         marks += [f"attempt {line.attempt}"] if line.attempt > 1 else []
-        rules = ", ".join(line.rules[:4]) + (f" and {len(line.rules) - 4} more" if len(line.rules) > 4 else "")
+        rules = ", ".join(line.rules[:_RULES]) + (f" +{len(line.rules) - _RULES}" if len(line.rules) > _RULES else "")
         self._line(
             Text.assemble(
                 (f"  {line.at.astimezone():%H:%M:%S}  ", "dim"),

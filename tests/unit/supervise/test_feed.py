@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -79,6 +80,16 @@ def test_a_line_says_what_was_done_and_nothing_of_what_was_said() -> None:
         str(UUID(int=1)), "complete", "full", "3", "ideation-with-method",
         "[case]", "[not", "delivered", "whole]", "[attempt", "2]",
     ]  # fmt: skip
+
+
+def test_rules_beyond_the_second_are_a_number_and_the_id_stays_whole() -> None:
+    """The record has them all."""
+    out = io.StringIO()
+    (line,) = Feed(NOW).new([row()], NOW)
+    Screen(Console(file=out, width=60)).turn(replace(line, rules=("one", "two", "three", "four")))
+    shown = out.getvalue().splitlines()[-1]
+    assert "one, two +2" in shown
+    assert str(line.id) in shown
 
 
 def test_an_alert_is_cleared_after_a_quiet_minute_and_raised_at_every_death() -> None:
