@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -14,9 +15,18 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from guard.errors import SettingsInvalid
 
-__all__ = ["Settings", "load_settings", "unknown_variables"]
+__all__ = ["DEVICES", "Settings", "is_device", "load_settings", "unknown_variables"]
 
 _FILE = "handrail.toml"
+_DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
+
+DEVICES: Final = "auto, cpu, cuda or cuda:N (N is the number of the card)"
+"""What a device may be, in words."""
+
+
+def is_device(value: str) -> bool:
+    """Whether ``value`` names what can score."""
+    return _DEVICE.fullmatch(value) is not None
 
 
 class Settings(BaseSettings):
@@ -32,7 +42,7 @@ class Settings(BaseSettings):
     database_url: str | None = Field(None, description="PostgreSQL 15 or later; without it the embedded one")
     broker_url: str | None = Field(None, description="Celery's broker; without it pgmq in the same database")
     policy: str = Field("companion-app", description="a pack's name or a policy file")
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$", description="what the scorer runs on")
+    device: str = Field("auto", description="what the scorer runs on: auto, cpu, cuda or cuda:N")
     model: bool = Field(False, description="let the shipped model score above the lexicon (docs/decisions/0013)")
     workers: int = Field(1, ge=1, le=64, description="gateway processes")
     default_locale: str = Field("en-US", description="BCP 47; the resources and words where a request names none")
@@ -71,6 +81,13 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flag, variable, file: in this order, and nothing else."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @field_validator("device")
+    @classmethod
+    def _device(cls, value: str) -> str:
+        if not is_device(value):
+            raise ValueError(f"{value!r} is no device; give {DEVICES}")
+        return value
 
     @field_validator("upstream_url")
     @classmethod

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from guard.cli import admin, models
-from guard.cli.options import DatabaseUrl, DataDir, console, settings_from
+from guard.cli.options import DatabaseUrl, DataDir, console, device_name, settings_from
 
 __all__ = ["app", "main"]
 
@@ -38,7 +38,9 @@ Upstream = Annotated[
 Policy = Annotated[
     str | None, typer.Option(help="A pack's name or a policy file; companion-app by default.", show_default=False)
 ]
-Device = Annotated[str | None, typer.Option(help="What scores: auto, cpu, cuda or cuda:N.", show_default=False)]
+Device = Annotated[
+    str | None, typer.Option(help="What scores: auto, cpu, cuda or cuda:N.", show_default=False, callback=device_name)
+]
 Workers = Annotated[int | None, typer.Option(help="Gateway processes, 1 by default.", show_default=False)]
 
 
@@ -146,7 +148,7 @@ def score(
     """Score the last message of each row. Needs no database, network or key."""
     from guard.cli.score import score_file
 
-    raise typer.Exit(score_file(input, output, device or os.environ.get("HANDRAIL_DEVICE") or "auto"))
+    raise typer.Exit(score_file(input, output, device or device_name(os.environ.get("HANDRAIL_DEVICE") or "auto") or "auto"))
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import orjson
 import typer
 
-from guard.cli.options import console
+from guard.cli.options import console, device_name
 
 __all__ = ["evaluate", "model", "train"]
 
@@ -57,11 +57,11 @@ def train(
         list[str] | None, typer.Option(help="Only this source; may be given more than once.", show_default=False)
     ] = None,
     init: Annotated[Path | None, typer.Option(help="Start from an earlier run's network.pt.", show_default=False)] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", callback=device_name)] = "auto",
     name: Annotated[str, typer.Option(help="The model's name.")] = "handrail-minilm",
     version: Annotated[str, typer.Option(help="The model's version.")] = "0",
 ) -> None:
-    """Train the model, export it and say how well it does on data that it has not seen. Needs the extra [torch]."""
+    r"""Train the model, export it and say how well it does on data that it has not seen. Needs the extra \[torch]."""
     from detectors.training.command import train as run
 
     run(
@@ -92,7 +92,7 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON instead of a table.")] = False,
     pictures: Annotated[bool, typer.Option(help="Draw curves where --output is given.")] = True,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", callback=device_name)] = "auto",
 ) -> None:
     """Say how well scores tell labels, with 95% intervals, by slice, and against another model."""
     from detectors.evaluation.command import evaluate as run

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from guard.settings import Settings
 
-__all__ = ["DataDir", "DatabaseUrl", "console", "database", "settings_from"]
+__all__ = ["DataDir", "DatabaseUrl", "console", "database", "device_name", "settings_from"]
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Data folder; by default .handrail.", show_default=False)]
 DatabaseUrl = Annotated[
@@ -35,6 +35,15 @@ def settings_from(**flags: Any) -> Settings:
     return load_settings(flags)
 
 
+def device_name(value: str | None) -> str | None:
+    """A device as an option gives it. Wrong usage where it is none."""
+    from guard.settings import DEVICES, is_device
+
+    if value is not None and not is_device(value):
+        raise typer.BadParameter(f"{value!r} is no device; give {DEVICES}")
+    return value
+
+
 def console(*, errors: bool = False) -> Console:
     """Standard output, or standard error."""
     from rich.console import Console
@@ -43,17 +52,24 @@ def console(*, errors: bool = False) -> Console:
 
 
 @contextmanager
-def database(settings: Settings, *, migrated: bool = True) -> Iterator[str]:
+def database(settings: Settings, *, migrated: bool = True, make: bool = False) -> Iterator[str]:
     """The address of the database: the one that is set, the embedded one that `handrail up` runs, or the embedded one
-    started for this command alone, which is brought to this version first if it is to be ``migrated``."""
+    started for this command alone, which is brought to this version first if it is to be ``migrated``.
+
+    Raises :class:`~guard.errors.RecordsUnavailable` where there is none yet, unless this command may ``make`` it."""
     if settings.database_url is not None:
         yield settings.database_url
         return
-    from guard.errors import AlreadyRunning
+    from guard.errors import AlreadyRunning, RecordsUnavailable
     from guard.records.migrate import migrate
     from guard.supervise.postgres import EmbeddedPostgres
 
     server = EmbeddedPostgres(settings.home)
+    if not make and not server.exists:
+        # A data folder that was mistyped must not become a second, empty installation.
+        raise RecordsUnavailable(
+            f"there is no installation at {settings.home}; start one with `handrail up`, or give --data-dir"
+        )
     try:
         server.start()
     except AlreadyRunning:

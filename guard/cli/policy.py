@@ -120,6 +120,8 @@ def schema() -> None:
 def _files(paths: list[Path]) -> list[Path]:
     """The files that are named; wrong usage where one is not there."""
     for path in paths:
+        if path.is_dir():
+            raise typer.BadParameter(f"{path} is a folder; name policy files, such as {path / '*.yaml'}", param_hint="PATH…")
         if not path.is_file():
             raise typer.BadParameter(f"{path}: there is no such file", param_hint="PATH…")
     return paths

@@ -75,6 +75,11 @@ class EmbeddedPostgres:
         return self._child is not None and self._child.poll() is None
 
     @property
+    def exists(self) -> bool:
+        """Whether a cluster was made for this data folder, here or in the home that its pointer names. Makes nothing."""
+        return (self._home / "postgres").exists() or (self._home / "postgres-home").exists()
+
+    @property
     def log(self) -> Path:
         """The server's log."""
         return self._home / "logs" / "postgres.log"

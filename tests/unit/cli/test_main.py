@@ -111,3 +111,20 @@ def test_wrong_usage_is_status_2(arguments: tuple[str, ...]) -> None:
     done = command(*arguments)
     assert done.returncode == 2
     assert "Usage" in done.stderr
+
+
+@pytest.mark.parametrize("command_line", [("up",), ("scorer",), ("score", "--input", "README.md", "--output", "/dev/null")])
+def test_a_device_that_is_none_is_told_in_words(command_line: tuple[str, ...], tmp_path: Path) -> None:
+    """As a flag or as a variable: what may be given, not how it is looked for."""
+    done = command(*command_line, "--device", "tpu", COLUMNS="200")
+    assert done.returncode == 2
+    assert "auto, cpu, cuda or cuda:N" in done.stderr
+    done = command("doctor", folder=tmp_path, HANDRAIL_DEVICE="tpu")
+    assert done.returncode == 1
+    assert "the variable HANDRAIL_DEVICE: 'tpu' is no device; give auto, cpu, cuda or cuda:N" in done.stderr
+
+
+def test_no_word_of_the_help_is_taken_for_markup() -> None:
+    """An extra stands in brackets, as pip wants it."""
+    assert "the extra [torch]" in " ".join(command("train", "--help", COLUMNS="200").stdout.split())
+    assert "the extra [torch]" in " ".join(command("--help", COLUMNS="200").stdout.split())

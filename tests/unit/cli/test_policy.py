@@ -35,6 +35,9 @@ def test_lint_statuses(tmp_path: Path) -> None:
     assert faulty.exit_code == 1
     assert f"{bad}:5:49: there is no signal 'distres' (did you mean 'distress'?)" in faulty.stdout
     assert run.invoke(app, ["lint"]).exit_code == 2
+    folder = run.invoke(app, ["lint", str(tmp_path)], env={"COLUMNS": "400"})
+    assert folder.exit_code == 2
+    assert "is a folder; name policy files" in folder.stderr
     assert run.invoke(app, ["lint", str(tmp_path / "gone.yaml")]).exit_code == 2
     assert run.invoke(app, ["lint", "--format", "xml", PACK]).exit_code == 2
     for form in ("json", "sarif"):
