@@ -56,6 +56,8 @@ def tenant_create(
     secret = _on(settings_from(data_dir=data_dir, database_url=database_url), make)
     _say(f"tenant {name} is made; its key, shown this once:")
     typer.echo(secret)
+    if people != "none":
+        _warn(f"nobody is told of a case until there is a channel: handrail channel add NAME URL --tenant {name}")
 
 
 @tenant.command("list")
@@ -164,6 +166,7 @@ def channel_add(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Add a webhook (Standard Webhooks); its signing secret is shown once."""
+    from guard.escalation.addresses import destination, system_resolve
     from guard.records import admin
     from guard.records.keys import Keys
 
@@ -172,6 +175,10 @@ def channel_add(
     async def add(connection: AsyncConnection[Any]) -> str:
         found = await admin.find_tenant(connection, tenant)
         more: dict[str, Any] = {"topics": topic} if topic else {}
+        try:
+            destination(url, allow_private=settings.allow_private_webhooks, resolve=system_resolve)
+        except OSError:  # it may from tomorrow on; deliveries are tried again
+            _warn("the host's name does not resolve now; until it does, nobody is told by this channel")
         return await admin.add_webhook(
             connection, Keys.load(settings.home), found.id, name, url, severity_from=severity_from, **more
         )
@@ -183,15 +190,17 @@ def channel_add(
 
 @channel.command("list")
 def channel_list(tenant: Default = "default", data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """List a tenant's channels."""
+    """List a tenant's channels, with the code of the last delivery where that failed."""
+    from guard.cli.deliveries import failing_of
     from guard.records import admin
 
-    async def read(connection: AsyncConnection[Any]) -> list[admin.Channel]:
-        return await admin.list_channels(connection, (await admin.find_tenant(connection, tenant)).id)
+    async def read(connection: AsyncConnection[Any]) -> tuple[list[admin.Channel], dict[UUID, str]]:
+        found = await admin.find_tenant(connection, tenant)
+        return await admin.list_channels(connection, found.id), await failing_of(connection, found.id)
 
-    rows = _on(settings_from(data_dir=data_dir, database_url=database_url), read)
+    rows, failures = _on(settings_from(data_dir=data_dir, database_url=database_url), read)
     _table(
-        ("name", "url", "topics", "from", "state"),
+        ("name", "url", "topics", "from", "state", "last failure"),
         [
             (
                 row.name,
@@ -199,6 +208,7 @@ def channel_list(tenant: Default = "default", data_dir: DataDir = None, database
                 ", ".join(row.topics),
                 str(row.severity_from),
                 "on" if row.enabled else str(row.disabled_reason),
+                failures.get(row.id, ""),
             )
             for row in rows
         ],
@@ -211,7 +221,7 @@ def db_migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> No
     from guard.records.migrate import migrate
 
     with (
-        database(settings_from(data_dir=data_dir, database_url=database_url), migrated=False) as url,
+        database(settings_from(data_dir=data_dir, database_url=database_url), migrated=False, make=True) as url,
         redirect_stdout(StringIO()),
     ):
         names = migrate(url)
@@ -256,6 +266,10 @@ def _on(settings: Settings, work: Callable[[AsyncConnection[Any]], Awaitable[_T]
 
 def _say(words: str) -> None:
     console().print(words, soft_wrap=True, markup=False)
+
+
+def _warn(words: str) -> None:
+    typer.secho(f"note: {words}", err=True, fg="yellow")
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

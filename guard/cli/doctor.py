@@ -22,6 +22,7 @@ from guard.supervise.paths import Paths
 __all__ = ["Finding", "Grade", "examine", "findings"]
 
 _SECONDS: Final = 2.0
+_ASK_SECONDS: Final = 5.0
 _SECRET_FILES: Final = ("first-key", "first-reviewer", "postgres-handrail", "postgres-postgres", "master.key")
 
 
@@ -60,6 +61,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield from _folder(paths)
     yield from _secrets(paths)
     yield _database(settings, paths)
+    yield from _deliveries(settings, paths)
     yield _scorer(paths)
     yield _gateway(settings, paths)
     yield _policy(settings)
@@ -107,6 +109,52 @@ def _database(settings: Settings, paths: Paths) -> Finding:
             return Finding(Grade.NOTE, "PostgreSQL", "the embedded one does not run; `handrail up` starts it")
         return Finding(Grade.BAD, "PostgreSQL", f"HANDRAIL_DATABASE_URL cannot be reached: {str(error).splitlines()[0]}")
     return _sentence(Grade.BAD, "PostgreSQL", lambda: _migrations(status(url)))
+
+
+def _deliveries(settings: Settings, paths: Paths) -> Iterator[Finding]:
+    """Who would be told of a case, and who was not. Nothing where the database cannot be asked: that is said already."""
+    import psycopg
+
+    from guard.cli import deliveries
+    from guard.supervise.postgres import EmbeddedPostgres
+
+    if settings.database_url is None and not (paths.home / "postgres-handrail").exists():
+        return
+    url = settings.database_url or EmbeddedPostgres(settings.home).url
+    try:
+        with psycopg.connect(url, connect_timeout=round(_SECONDS), autocommit=True) as connection:
+            connection.execute("select set_config('statement_timeout', %s, false)", [f"{_ASK_SECONDS:.0f}s"])
+            unheard = deliveries.without_channel(connection)
+            failing = deliveries.failing(connection)
+            untold = deliveries.untold(connection)
+    except psycopg.errors.QueryCanceled:
+        yield Finding(Grade.NOTE, "channels", f"the database did not say within {_ASK_SECONDS:.0f} s who was told of cases")
+        return
+    except psycopg.Error:
+        return
+    for name in unheard:
+        yield Finding(
+            Grade.BAD,
+            "channels",
+            f"tenant {name} has people, but no channel for its cases; run: handrail channel add NAME URL --tenant {name}",
+        )
+    for row in failing:
+        why = deliveries.sentence(row.error)
+        yield Finding(
+            Grade.BAD,
+            "channels",
+            f"{row.name} of tenant {row.tenant} failed at its last delivery ({row.since:%Y-%m-%d %H:%M}): {why}",
+        )
+    for cases in untold:
+        number = "1 open case" if cases.cases == 1 else f"{cases.cases} open cases"
+        yield Finding(
+            Grade.BAD if cases.people else Grade.NOTE,
+            "cases",
+            f"tenant {cases.tenant}: no channel told of {number} of severity 3 and above; "
+            f"the oldest is of {cases.oldest:%Y-%m-%d %H:%M}",
+        )
+    if not (unheard or failing or untold):
+        yield Finding(Grade.GOOD, "channels", "no delivery failed last, and no case of severity 3 and above is untold")
 
 
 def _migrations(found: object) -> Finding:

@@ -53,6 +53,7 @@ __all__ = [
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _PEOPLE: Final = ("none", "hours", "always")
+_ROLES: Final = ("reviewer", "operator", "policy-author", "sre", "auditor")
 _TOPICS: Final = ("case.opened", "case.raised", "alert.opened")
 _KEY_BYTES: Final = 24  # 32 URL-safe characters
 _PASSWORD_BYTES: Final = 15  # 20 characters
@@ -193,8 +194,12 @@ async def create_reviewer(
     connection: Connection, tenant_id: UUID, name: str, *, roles: Sequence[str] = ("reviewer",), password: str | None = None
 ) -> NewReviewer:
     """A new reviewer; without ``password`` one of 20 random characters is made. Raises
-    :class:`~guard.records.errors.NameTaken`."""
+    :class:`~guard.records.errors.NameTaken`, or :class:`~guard.records.errors.RequestRefused` for a name or a role that
+    cannot be."""
     _check_name("reviewer", name)
+    unknown = sorted(set(roles) - set(_ROLES))
+    if unknown or not roles:
+        raise RequestRefused(f"roles are {', '.join(_ROLES)}; there is no {', '.join(unknown) or 'empty list'}")
     chosen = password or secrets.token_urlsafe(_PASSWORD_BYTES)
     values = {"tenant_id": tenant_id, "id": new_id(), "name": name, "roles": list(roles)}
     made = await _one(connection, query("add_reviewer"), values | {"password_hash": await _hashed(chosen)})

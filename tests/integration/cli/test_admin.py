@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -103,6 +104,135 @@ def test_a_database_without_tables_is_a_sentence_with_what_to_do(
     assert "none yet" in run("tenant", "list")
 
 
+def test_a_role_that_nobody_can_have_is_refused(place: Path) -> None:
+    """With the roles that there are; the reviewer is not made."""
+    run("tenant", "create", "court")
+    done = command("reviewer", "create", "eve", "--role", "king", "--role", "auditor", "--tenant", "court")
+    assert done.returncode == 1
+    assert done.stderr == "error: roles are reviewer, operator, policy-author, sre, auditor; there is no king\n"
+    assert "eve" not in run("reviewer", "list", "--tenant", "court")
+    run("reviewer", "create", "eve", "--role", "policy-author", "--role", "auditor", "--tenant", "court")
+    assert "policy-author, auditor" in run("reviewer", "list", "--tenant", "court")
+
+
+def test_people_without_a_channel_are_told_that_nobody_is_told(place: Path) -> None:
+    """On standard error: standard output ends with the key. A tenant without people needs no channel."""
+    done = command("tenant", "create", "ward", "--people", "always")
+    assert "handrail channel add NAME URL --tenant ward" in done.stderr
+    assert done.stdout.splitlines()[-1].startswith("hr_")
+    assert command("tenant", "create", "lab").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://203.0.113.7/hook", "is plain http; use https"),
+        ("https://user:pw@example.org/hook", "carries credentials"),
+        ("https://10.0.0.1/hook", "loopback, private or reserved"),
+        ("https://[::1]/hook", "loopback, private or reserved"),
+        ("ftp://example.org/hook", "must be https://host/path"),
+    ],
+)
+def test_an_address_that_deliveries_would_refuse_is_refused_when_it_is_added(place: Path, url: str, words: str) -> None:
+    """By the same code, so with the same sentence; nothing is stored, no password is repeated."""
+    CliRunner().invoke(app, ["tenant", "create", "depot"])
+    done = command("channel", "add", "desk", url, "--tenant", "depot")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert words in done.stderr
+    assert "pw" not in done.stderr
+    assert "none yet" in run("channel", "list", "--tenant", "depot")
+
+
+def test_the_setting_that_lets_deliveries_reach_private_addresses_counts_at_add_too(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the worker reads it."""
+    monkeypatch.setenv("HANDRAIL_ALLOW_PRIVATE_WEBHOOKS", "true")
+    run("tenant", "create", "cellar")
+    run("channel", "add", "desk", "http://127.0.0.1:9/hook", "--tenant", "cellar")
+    assert "http://127.0.0.1:9/hook" in run("channel", "list", "--tenant", "cellar")
+
+
+def test_failures_and_cases_that_nobody_heard_of_are_shown(place: Path, database_url: str) -> None:
+    """In the list as a code, by the doctor as sentences; a delivery that succeeds afterwards ends it."""
+    for name, people in (("north", "always"), ("south", "hours"), ("west", "none")):
+        run("tenant", "create", name, "--people", people)
+    run("channel", "add", "desk", "https://192.0.43.8/hook", "--tenant", "north")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        _delivery(connection, "north", age=120, state="pending", error="tls_failed")
+        _case(connection, "north", told_at=2)
+        _case(connection, "west", told_at=None)
+    assert re.search(r"desk .* on +tls_failed", run("channel", "list", "--tenant", "north"))
+    said = CliRunner().invoke(app, ["doctor"]).stdout
+    assert re.search(r"fault +channels +desk of tenant north failed .*: the receiver's certificate", said)
+    assert "tenant south has people, but no channel" in said
+    assert "tenant west has people" not in said
+    assert re.search(r"fault +cases +tenant north: no channel told of 1 open case of severity 3", said)
+    assert re.search(r"look +cases +tenant west: no channel told of 1 open case", said)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        _delivery(connection, "north", age=60, state="delivered", error=None)
+        connection.execute("update case_events set severity = 3 where kind = 'notified'")
+    assert "tls_failed" not in run("channel", "list", "--tenant", "north")
+    said = CliRunner().invoke(app, ["doctor"]).stdout
+    assert "tenant north" not in said
+
+
+def _delivery(connection: psycopg.Connection[Any], tenant: str, *, age: int, state: str, error: str | None) -> None:
+    """One message of ``age`` seconds to the tenant's channel, and what became of it."""
+    connection.execute(
+        """
+        with message as (
+            insert into outbox (tenant_id, id, key, topic, payload, relayed_at)
+            select id, gen_random_uuid(), gen_random_uuid()::text, 'case.opened', '{}', now()
+            from tenants where name = %(tenant)s
+            returning tenant_id, id
+        )
+        insert into deliveries (tenant_id, outbox_id, channel_id, state, attempts, last_error, created_at)
+        select m.tenant_id, m.id, c.id, %(state)s, 1, %(error)s, now() - make_interval(secs => %(age)s)
+        from message m join channels c on c.tenant_id = m.tenant_id
+        """,
+        {"tenant": tenant, "age": age, "state": state, "error": error},
+    )
+
+
+def _case(connection: psycopg.Connection[Any], tenant: str, *, told_at: int | None) -> None:
+    """A case of severity 3, an hour old; ``told_at``: the severity at which a channel told of it, if one did."""
+    connection.execute(
+        """
+        with made as (
+            insert into cases (tenant_id, id, case_key, first_turn, last_turn, severity, assigned_to, opened_at, raised_at,
+                acknowledge_by, act_by)
+            select id, gen_random_uuid(), sha256(name::bytea), gen_random_uuid(), gen_random_uuid(), 3, 'team',
+                at, at, at, at
+            from tenants, (select now() - interval '1 hour' as at) as hour where name = %(tenant)s
+            returning tenant_id, id
+        )
+        insert into case_events (tenant_id, case_id, id, key, kind, at, severity)
+        select tenant_id, id, gen_random_uuid(), 'notified:x', 'notified', now(), %(told)s from made
+        where %(told)s::smallint is not null
+        """,
+        {"tenant": tenant, "told": told_at},
+    )
+
+
+@pytest.mark.parametrize("arguments", [
+    ("tenant", "list"), ("tenant", "create", "new"), ("key", "list"), ("reviewer", "list"), ("channel", "list"),
+    ("channel", "add", "desk", "https://example.org/hook"), ("db", "status"),
+])  # fmt: skip
+def test_a_folder_without_an_installation_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """A mistyped folder does not become an installation of its own."""
+    monkeypatch.delenv("HANDRAIL_DATABASE_URL", raising=False)
+    elsewhere = tmp_path / "elsewhere"
+    done = command(*arguments, "--data-dir", str(elsewhere))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"error: there is no installation at {elsewhere}; start one with `handrail up`, or give --data-dir\n"
+    )
+    assert not elsewhere.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
@@ -128,6 +258,7 @@ def test_without_an_address_the_embedded_database_is_started_for_the_command(
     """And stopped after it; the next command finds what it did."""
     monkeypatch.setenv("HANDRAIL_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.delenv("HANDRAIL_DATABASE_URL", raising=False)
+    assert command("db", "migrate").returncode == 0
     assert command("tenant", "create", "small").returncode == 0
     assert not (tmp_path / "data" / "postgres" / "postmaster.pid").exists()
     done = command("tenant", "list")
