@@ -36,9 +36,7 @@ def _people(identity: Identity, case_open: bool) -> str:
 
 def _level(state: SessionState, now: datetime) -> int:
     """The highest level of ideation, 0 to 5, that this turn or an earlier one of the session shows."""
-    hits = (
-        level for level, name in enumerate(_LEVELS, 1) if name in state.peaks and state.peaks[name].now(now) >= _HIT
-    )
+    hits = (level for level, name in enumerate(_LEVELS, 1) if name in state.peaks and state.peaks[name].now(now) >= _HIT)
     return max(hits, default=0)
 
 

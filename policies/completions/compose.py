@@ -224,6 +224,7 @@ class TemplateComposer:
 
     def _finished(self, draft: Draft) -> Composition:
         urgent = any(part.beat == "urgent" for part in draft.parts)
+        urgent = urgent or draft.template.urgent == "caregiver"  # somebody else depends on what is done next
         limit = _SHORT if draft.need.severity < _SEVERE and not urgent else _LONG
         kept = fit(draft.ordered(), limit)
         return Composition(

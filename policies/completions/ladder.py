@@ -75,7 +75,8 @@ def next_question(
     """The rung to ask now, ``None`` for no question.
 
     ``ladder``: rung name -> not_asked, asked, affirmed, denied or declined, this turn's answer included. ``known``: the
-    rung that the disclosure itself answers. ``level``: 0 to 5, what was said freely in the session. ``answered``: affirm, deny, unclear or declines, for ``answered_rung``.
+    rung that the disclosure itself answers. ``level``: 0 to 5, what was said freely in the session.
+    ``answered``: affirm, deny, unclear or declines, for ``answered_rung``.
     ``imminent``: acting soon is suspected. ``safe_asked``: rung 0 was asked in this session. ``asked_last``: our last
     message asked; ``supported``: this one reflects or helps before it asks. ``pressed``: an unclear answer was already asked
     about again.

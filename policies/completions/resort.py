@@ -18,7 +18,8 @@ _CALL: Final = (
 )
 _CLOSE: Final = f"{sentences.IDENTITY} {sentences.LIMITS}\n\n{sentences.CAN_CALL}"
 _URGENT: Final = (
-    f"{_CALL} If anything you could use to hurt yourself is near, move away from it, or ask someone else to keep it. {_CLOSE}"
+    f"{_CALL} If anything you could use to hurt yourself is near, move away from it, or ask someone else to keep it. "
+    f"{_CLOSE}"
 )
 _MEDICAL_URGENT: Final = f"{sentences.MEDICAL_NOW} {_CALL} {_CLOSE}"
 _CAREGIVER: Final = (

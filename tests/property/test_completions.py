@@ -45,6 +45,7 @@ NEEDS = st.builds(
     age=st.sampled_from(["unknown", "adult", "minor"]),
     state=st.sampled_from(["steady", "elevated", "crisis"]),
     ladder=st.dictionaries(st.sampled_from(LADDER_RUNGS), st.sampled_from(STATES)),
+    level=st.integers(0, 5),
     answered=st.sampled_from([None, "affirm", "deny", "unclear", "declines"]),
     answered_rung=st.sampled_from([None, *range(7)]),
     refer=st.lists(st.sampled_from([*sorted(RESOURCE_CLASSES), "unheard-of"]), max_size=3).map(tuple),
@@ -98,7 +99,7 @@ def test_a_completion_is_sound(need: Need) -> None:
     assert not composition.last_resort, verify(composition.text, need, composition)
     sound(composition, need)
     assert {flaw.code for flaw in verify(composition.text, need, composition)} <= {"parrots"}
-    urgent = any(use.beat == "urgent" or use.variant == "medical-now" for use in composition.beats)
+    urgent = any(use.beat == "urgent" or use.variant in ("medical-now", "caregiver-now") for use in composition.beats)
     assert len(words(composition.text)) <= (90 if need.severity < 3 and not urgent else 170)
     if need.severity < 3 and not urgent:
         lines = [use for use in composition.resources if not (directory().contact(use.id) or ANY).emergency]
@@ -112,7 +113,7 @@ def test_at_severity_4_help_company_distance_and_identity_are_there(need: Need) 
     if (
         need.severity < 4
         or need.template.startswith("companion/")
-        or need.template in ("ccs/idiom-after-all", "ccs/resource-line")
+        or need.template in ("ccs/idiom-after-all", "ccs/resource-line", "ccs/withheld")
     ):
         return
     text = COMPOSER.complete(need).text
@@ -121,7 +122,8 @@ def test_at_severity_4_help_company_distance_and_identity_are_there(need: Need) 
     assert any(f"call {number}" in text for number in numbers) or LOCAL_EMERGENCY in text
     assert "I'm a computer program and I can't call for you." in text
     assert re.search(r"\b(?:Be with|stay with|be near)\b", text)
-    assert need.template == "ccs/abuse" or re.search(r"away from|take nothing more|the person you might hurt", text)
+    if need.template not in ("ccs/abuse", "ccs/emergency-now"):
+        assert re.search(r"away from|take nothing more|the person you might hurt|into the next room", text)
 
 
 @settings(max_examples=150, deadline=None)

@@ -166,7 +166,8 @@ def test_below_severity_3_it_is_short_and_has_one_contact() -> None:
         for severity in (0, 1, 2):
             for at in range(4):
                 composition = made(template, severity, seed=str(at), minor=at % 2 == 0, people="open", declining=True)
-                assert len(words(composition.text)) <= 90, composition.text
+                longest = 170 if template == "ccs/caregiver" else 90  # somebody else depends on what is done next
+                assert len(words(composition.text)) <= longest, composition.text
                 assert sum(not use.id.endswith("/emergency-services") for use in composition.resources) <= 1
 
 
@@ -502,3 +503,49 @@ def test_a_red_text_never_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
         composer, "_compose", lambda asked, _: Composition("Promise me you'll be fine.", asked.template, (), ())
     )
     assert composer.complete(need(severity=3)).last_resort
+
+
+# ---- whom a sentence is for
+
+
+@pytest.mark.parametrize("country", ["US", "GB", "FR", None])
+def test_a_medical_emergency_speaks_of_no_suicide(country: str | None) -> None:
+    text = made("ccs/emergency-now", 4, country=country).text
+    assert "hurt yourself" not in text and "988" not in text and "Samaritans" not in text and "Helpline" not in text
+    assert "medical help now" in text and "Be with someone you feel safe with if you can." in text
+
+
+def test_after_suicide_was_spoken_of_an_emergency_brings_a_line_and_distance() -> None:
+    for said in ({"level": 2}, {"behaviour_recency": "now"}, {"ladder": {"thoughts": "affirmed"}}):
+        composition = made("ccs/emergency-now", 4, **said)
+        assert "us/988-suicide-crisis-lifeline" in {use.id for use in composition.resources}
+        assert "move away from it" in composition.text
+
+
+def test_an_overdose_has_the_poison_line_and_a_crisis_line_only_where_suicide_was_said() -> None:
+    plain, said = made("ccs/overdose", 4), made("ccs/overdose", 4, level=3)
+    assert [use.id for use in plain.resources] == ["us/emergency-services", "us/poison-help-line"]
+    assert "us/988-suicide-crisis-lifeline" in {use.id for use in said.resources}
+
+
+@pytest.mark.parametrize("severity", [2, 3, 4])
+@pytest.mark.parametrize("seed", list("abcdefgh"))
+def test_a_baby_is_put_down_somewhere_safe_and_never_left(severity: int, seed: str) -> None:
+    text = made("ccs/caregiver", severity, seed=seed).text
+    assert "put the baby down somewhere safe, such as the cot" in text and "next room for a few minutes" in text
+    assert "Never shake a baby." in text and "limp or very sleepy" in text and "call 911 now" in text
+    assert "for an hour" not in text and "Go away" not in text and "fault" not in text
+
+
+@pytest.mark.parametrize("template", ["ccs/abrupt-refusal", "ccs/harmful-reply"])
+@pytest.mark.parametrize(("level", "rung"), [(0, 2), (1, 2), (2, 3), (3, 4), (4, 5), (5, 6)])
+def test_what_was_said_freely_is_not_asked(template: str, level: int, rung: int) -> None:
+    assert made(template, 3, level=level).question == rung
+
+
+def test_a_level_says_nothing_of_those_who_worry_about_another() -> None:
+    assert made("ccs/concern-for-other", 3, level=3).text == made("ccs/concern-for-other", 3).text
+
+
+def test_behaviour_that_was_told_leaves_the_level_that_was_told_with_it() -> None:
+    assert made("ccs/behaviour", 3, level=4, spoken=frozenset({"ladder-0"})).question == 5

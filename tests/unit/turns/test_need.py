@@ -1,0 +1,47 @@
+"""What a completion is told of the session."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from guard.turns.contract import Identity
+from guard.turns.need import need_of
+from guard.turns.session import Peak, SessionState
+from policies.decision import Decision, Moment, Person
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def level(peaks: dict[str, float], *, days: int = 0) -> int:
+    state = SessionState(peaks={name: Peak(value, NOW - timedelta(days=days)) for name, value in peaks.items()})
+    return need_of(
+        "ccs/ideation", Decision(Moment.USER_TURN), state, now=NOW, identity=Identity(UUID(int=1), "somebody"),
+        person=Person(), default_country=None, seed=b"", words="", case_open=False, identity_spoken=False,
+        asked_last=False, declining=False,
+    ).level  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("peaks", "expected"),
+    [
+        ({}, 0),
+        ({"suicide": 0.49}, 0),
+        ({"suicide": 0.5}, 1),
+        ({"suicide": 0.9, "suicide_ge2": 0.8, "suicide_ge3": 0.2}, 2),
+        ({"suicide": 0.9, "suicide_ge3": 0.6}, 3),
+        ({"suicide_ge4": 0.6, "suicide_ge5": 0.4}, 4),
+        ({"suicide_ge5": 0.5}, 5),
+        ({"violence": 0.9, "self_harm": 0.9}, 0),
+    ],
+)
+def test_the_level_is_the_highest_that_was_shown(peaks: dict[str, float], expected: int) -> None:
+    assert level(peaks) == expected
+
+
+def test_what_was_shown_long_ago_fades() -> None:
+    assert level({"suicide": 0.9, "suicide_ge2": 0.6}, days=1) == 2
+    assert level({"suicide": 0.9, "suicide_ge2": 0.6}, days=5) == 1
+    assert level({"suicide": 0.9, "suicide_ge2": 0.6}, days=30) == 0
