@@ -22,6 +22,7 @@ _URGENT: Final = (
     f"{_CLOSE}"
 )
 _MEDICAL_URGENT: Final = f"{sentences.MEDICAL_NOW} {_CALL} {_CLOSE}"
+_OVERDOSE_URGENT: Final = f"{sentences.MEDICAL_NOW} {_CALL} {sentences.URGENT['overdose'].distance} {_CLOSE}"
 _CAREGIVER: Final = (
     f"{sentences.CAREGIVER_NOW} If they were shaken or hurt, or are limp or very sleepy, call your local emergency number "
     f"now. Call someone you feel safe with, and ask them to stay with you. {_CLOSE}"
@@ -55,11 +56,13 @@ def last_resort(need: Need) -> Composition:
         text, rung, resources, name = _CAREGIVER, None, (), "caregiver"
     elif urgent and need.template == "ccs/emergency-now":
         text, rung, resources, name = _MEDICAL_URGENT, None, (), "medical"
+    elif urgent and need.template == "ccs/overdose":
+        text, rung, resources, name = _OVERDOSE_URGENT, None, (), "overdose"
     elif urgent:
         text, rung, resources, name = _URGENT, None, (), "urgent"
     else:
         text, rung, resources, name = _RISK, SAFE_NOW, (_DIRECTORY,), "risk"
-    beat = "urgent" if name in ("urgent", "abuse-urgent", "medical", "caregiver") else "acknowledgment"
+    beat = "urgent" if name in ("urgent", "abuse-urgent", "medical", "overdose", "caregiver") else "acknowledgment"
     return Composition(
         text, need.template, (BeatUse(beat, f"last-resort-{name}"),), resources, rung, identity=True, last_resort=True
     )
