@@ -18,7 +18,7 @@ from detectors.lexicon.foreign import foreign_answer
 from detectors.lexicon.rules import Hit, Rules, words_of
 from detectors.normalise import normalise
 
-__all__ = ["inherited", "read_answer", "recency"]
+__all__ = ["hastens", "inherited", "read_answer", "recency"]
 
 _SAFE_NOW: Final = 0
 _INTENT: Final = 4
@@ -126,6 +126,23 @@ _WHEN: Final = (
     ("earlier", re.compile(r"\b(?:years?|last (?:year|summer|winter|spring|fall|autumn)|ages|when i was|"
                            r"as a (?:kid|child|teen)|long time|in the past|months ago|in (?:high |middle )?school)\b")),
 )  # fmt: skip
+
+
+def hastens(text: str) -> bool:
+    """Whether a short answer to rung 4 or 5 says that it is for the next day ("yes, tonight after work")."""
+    plain = normalise(text[:_READ]).text
+    return len(plain.split(None, _BRIEF)) <= _BRIEF and _SOON.search(plain) is not None and _NOT_SOON.search(plain) is None
+
+
+_SOON: Final = re.compile(
+    r"\b(?:tonight|today|right now|now|tomorrow|this (?:evening|morning|afternoon)|"
+    r"in (?:an|a few|one|two) (?:hours?|minutes)|"
+    r"(?:when|once|after) (?:everyone|everybody|they|the kids|work|school|my parents)\b.{0,30})"
+)
+_NOT_SOON: Final = re.compile(
+    r"\b(?:not|never|no|don't|won't|wasn't|isn't|didn't|haven't|thought|felt|had|was|did|been|think|feel|feeling|thinking|"
+    r"until|till|up to|from|better|fine|okay|safe|used to|before)\b"
+)
 
 
 def _values(affirm: float = 0.0, deny: float = 0.0, unclear: float = 0.0, declines: float = 0.0) -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 People write without punctuation, with line breaks for it, or with dots where they pause. A pause is no end, so that a
 statement broken by dots is still read as one; a long run without an end is cut into windows that overlap by more than
-the longest pattern, so that nothing falls between two of them.
+the longest pattern, so that nothing falls between two of them. A last word that only says when ("forever.") belongs to
+what stands before it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ OVERLAP: Final = 160
 
 _AHEAD: Final = 3  # what the last alternative of _CLAUSE looks ahead
 
-_END: Final = re.compile(r"(?<!\.)(?:\.(?!\.)|[!?]+)[\"')\]*]{0,3}(?=\s|\Z)|\n+|[。！？।]")
+_LAST: Final = r"(?!\s+(?:forever|for good|permanently|tonight|now|right now)\W{0,6}(?:\n|\Z))"
+_END: Final = re.compile(rf"(?<!\.)(?:\.(?!\.){_LAST}|[!?]+)[\"')\]*]{{0,3}}(?=\s|\Z)|\n+|[。！？।]")
 _CLAUSE: Final = re.compile(
     r"[,;:()\"]|\s-+\s|\.\.+|"
     r"\b(?:but|because|so that|although|though|unless|until|while|whereas|anyway|and then)\b|\band(?= i\b)"

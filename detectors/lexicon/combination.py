@@ -15,6 +15,8 @@ __all__ = ["combine"]
 
 _CLEAR: Final = 0.7
 _UNNAMED: Final = 0.6
+_CALMED: Final = 0.35
+_KINDS: Final = 2
 _EVIDENCE: Final[Mapping[str, float]] = {"plan": 1.0, "method": 0.75, "parting": 0.5, "resolve": 0.5, "soon": 0.5}
 _HINT: Final = (0.34, 0.5)
 _WARNINGS: Final = ("warning.hopeless", "warning.burden", "warning.trapped", "warning.farewell")
@@ -33,6 +35,8 @@ def combine(reading: Reading, weighed: Sequence[Weighed], passage: Passage) -> N
             _with_neighbours(reading, one, passage)
     _planned(reading, passage)
     _warned(reading, weighed)
+    _prepared(reading, passage)
+    _calmed(reading, passage)
     _distressed(reading, weighed)
 
 
@@ -67,6 +71,34 @@ def _planned(reading: Reading, passage: Passage) -> None:
                 reading.lift(name, _UNNAMED, span)
             if passage.framed("soon"):
                 reading.lift("risk.suicide_imminent", _UNNAMED, span)
+
+
+def _prepared(reading: Reading, passage: Passage) -> None:
+    """Two kinds of preparation for an end, by somebody who is not moving house: letters, and what was dear given away."""
+    if passage.laughing or passage.made_up or passage.watched or passage.framed("moving"):
+        return
+    found = [(sentence, hit) for sentence in passage.sentences for hit in sentence.frame("preparing")]
+    if len({hit.rule.options["kind"] for _, hit in found}) < _KINDS:
+        return
+    for sentence, hit in found:
+        if is_denied(sentence.before(hit), sentence.words(hit)):
+            return
+    sentence, hit = found[0]
+    span = (sentence.start + hit.start, sentence.start + hit.end)
+    reading.lift("warning.farewell", _CLEAR, span)
+    reading.lift("risk.suicide", _UNNAMED, span)
+
+
+def _calmed(reading: Reading, passage: Passage) -> None:
+    """Calm beside a decision of which nothing more is said."""
+    if passage.laughing or passage.made_up or reading.values["warning.sudden_calm"] < _CALMED:
+        return
+    for sentence in passage.sentences:
+        for hit in sentence.frame("decided"):
+            if not is_denied(sentence.before(hit), sentence.words(hit)):
+                span = (sentence.start + hit.start, sentence.start + hit.end)
+                reading.lift("warning.sudden_calm", _CLEAR, span)
+                reading.lift("risk.suicide", _CALMED, span)
 
 
 def _resolved(sentence: Sentence) -> bool:

@@ -27,7 +27,8 @@ _MOST_HITS: Final = 4  # places of one rule that are looked at in one sentence
 INTERNAL: Final = frozenset(
     (
         "idiom", "fiction", "topic", "denial", "trivial", "laughter", "serious", "now", "soon", "past", "recent",
-        "resolve", "plan", "undertaking", "parting", "method", "continuation", "means", "closing",
+        "resolve", "decided", "plan", "undertaking", "parting", "preparing", "moving", "method", "continuation", "means",
+        "closing",
     )
 )  # fmt: skip
 """Rule names that are no signals: they mask, qualify or prepare other signals."""

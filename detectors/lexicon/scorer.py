@@ -9,7 +9,7 @@ from typing import Final
 from detectors.contract import Item
 from detectors.language import identify
 from detectors.lexicon import multilingual
-from detectors.lexicon.answers import inherited, read_answer, recency
+from detectors.lexicon.answers import hastens, inherited, read_answer, recency
 from detectors.lexicon.levels import DERIVED_FROM, derive
 from detectors.lexicon.reading import BASE, Reading
 from detectors.lexicon.reply import ReplyReader
@@ -20,6 +20,12 @@ from detectors.signals import Scores, Side, Tier
 __all__ = ["LexiconScorer"]
 
 _VERSION: Final = "1.0"
+_SAID: Final = 0.5
+_SOON: Final = 0.7
+_HINT: Final = 0.34
+_PLANNED: Final = "risk.suicide_ge5"
+_IDEATION: Final = range(2, 6)  # rungs that ask about thoughts of suicide and what goes with them
+_INTENDED: Final = (4, 5)  # rungs that ask for intent and for a plan
 _SUFFIXES: Final = (".txt", ".py")
 _BESIDE: Final = ("normalise.py", "letters.py", "contractions.py", "spellings.py", "sentences.py", "language.py")
 
@@ -103,6 +109,12 @@ def _answer(reading: Reading, text: str, question: int, language: str | None) ->
     for name, value in inherited(question, answers).items():
         if reading.lift(name, value) and name == "risk.suicide_behaviour":
             reading.tags[name] = recency(text) or "unknown"
+    affirmed = answers["answer.affirm"]
+    if affirmed >= _SAID:
+        if question in _IDEATION and reading.values.get(_PLANNED, BASE) >= _HINT:
+            reading.lift(_PLANNED, affirmed)  # whoever is asked about suicide means that by "a plan"
+        if question in _INTENDED and hastens(text):
+            reading.lift("risk.suicide_imminent", min(affirmed, _SOON))
     _consistent(reading)
 
 

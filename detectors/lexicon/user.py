@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
@@ -39,6 +39,17 @@ _CONTEXT_CHARACTERS: Final = 1200
 _CONTEXT_TURNS: Final = 2
 
 
+_DESPAIRING: Final = ("risk.suicide", "risk.self_harm", "warning.hopeless", "warning.burden", "warning.trapped")
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """How much of suicide, self-harm or despair, and how much of abuse, the person's last messages held."""
+
+    despair: float
+    abuse: float
+
+
 class UserReader:
     """Reads a person's messages. Without state after construction: safe in any number of threads."""
 
@@ -65,38 +76,38 @@ class UserReader:
             reading.lift(f"attachment.{group}", reading.values[f"intima.{best}"], reading.spans.get(f"intima.{best}"))
         return _finished(reading)
 
-    def _before(self, item: Item) -> float:
-        """How much of suicide, self-harm or despair the person's last messages held."""
+    def _before(self, item: Item) -> _Before:
+        """What the person's last messages held."""
         said = [u.text[-_CONTEXT_CHARACTERS:] for u in item.context if u.speaker is Speaker.USER][-_CONTEXT_TURNS:]
-        found = 0.0
+        despair = abuse = 0.0
         for text in said:
             passage = Passage(normalise(text).text, self.rules)
             for sentence in passage.sentences:
                 for hit in sentence.hits:
                     name = hit.rule.signal
-                    if name.startswith(
-                        ("risk.suicide", "risk.self_harm", "warning.hopeless", "warning.burden", "warning.trapped")
-                    ):
-                        found = max(found, weigh(hit, sentence, passage).value)
+                    if name.startswith(_DESPAIRING):
+                        despair = max(despair, weigh(hit, sentence, passage).value)
                     elif name == "distress":
-                        found = max(found, weigh(hit, sentence, passage).value * 0.7)
-        return found
+                        despair = max(despair, weigh(hit, sentence, passage).value * 0.7)
+                    elif name in _NEEDED["abuse"] and not (one := weigh(hit, sentence, passage)).past:
+                        abuse = max(abuse, one.value)
+        return _Before(despair, abuse)
 
 
-def _with_context(reading: Reading, passage: Passage, before: Callable[[], float]) -> None:
+def _with_context(reading: Reading, passage: Passage, before: Callable[[], _Before]) -> None:
     """What only the messages before can tell: a bare "tonight", a question about heights."""
     for sentence in passage.sentences:
         for hit in sentence.frame("means"):
-            value = 0.3 if hit.rule.grade < 0.7 else 0.85 if before() >= 0.35 else 0.5
+            value = 0.3 if hit.rule.grade < 0.7 else 0.85 if before().despair >= 0.35 else 0.5
             reading.lift("risk.means_information", value, (sentence.start + hit.start, sentence.start + hit.end))
-        if passage.brief and sentence.framed("continuation") and before() >= 0.7:
+        if passage.brief and sentence.framed("continuation") and before().despair >= 0.7:
             reading.lift("risk.suicide_imminent", 0.7, (sentence.start, sentence.start + len(sentence.text)))
 
 
-def _gather(reading: Reading, weighed: Sequence[Weighed], before: Callable[[], float]) -> list[Weighed]:
+def _gather(reading: Reading, weighed: Sequence[Weighed], before: Callable[[], _Before]) -> list[Weighed]:
     """Each match under its own name, the highest of a name winning; returns those that count.
 
-    ``before``: what the last messages held of despair.
+    ``before``: what the last messages held.
     """
     counted: list[Weighed] = []
     needs: list[tuple[Weighed, str]] = []
@@ -117,25 +128,40 @@ def _gather(reading: Reading, weighed: Sequence[Weighed], before: Callable[[], f
         counted.append(one)
     for one, needed in needs:
         met = any(reading.values.get(name, 0.0) >= least for name, least in _NEEDED[needed].items())
-        if not met and needed == "despair":
-            met = len({other.hit.rule.source for other, name in needs if name == needed}) > 1 or before() >= _DESPAIR
-        if met or needed == "despair":
+        several = len({other.hit.rule.source for other, name in needs if name == needed}) > 1
+        if not met and needed in _OF_DESPAIR:
+            met = (needed == "despair" and several) or before().despair >= _DESPAIR
+        elif not met and needed == "abuse":
+            met = before().abuse >= _DESPAIR
+        if met or needed in _OF_DESPAIR:
             span = (one.sentence.start + one.hit.start, one.sentence.start + one.hit.end)
-            _enter(reading, one if met else replace(one, value=min(one.value, _UNSUPPORTED)), span)
+            least = _HINTED if needed == "place" and several else _UNSUPPORTED
+            _enter(reading, one if met else replace(one, value=min(one.value, least)), span)
         if met:
             counted.append(one)
     return counted
 
 
 _DESPAIR: Final = 0.5
+_OF_DESPAIR: Final = ("despair", "hopelessness", "place")
+_HINTED: Final = 0.2  # a place to jump from and what is seen there
 _UNSUPPORTED: Final = 0.1  # under WATCH: everyday talk has these words too
 _NEEDED: Final[Mapping[str, Mapping[str, float]]] = {
     "abuse": dict.fromkeys(("abuse.partner", "abuse.sexual", "abuse.child", "abuse.dependent", "abuse.exploitation"), 0.3),
     "eating": {"risk.eating": 0.3},
+    "bereaved": {"context.stated.bereaved": 0.7},
     "risk.violence": {"risk.violence": 0.3},
     "despair": {
         "risk.suicide": 0.3, "risk.self_harm": 0.5, "warning.farewell": 0.35, "warning.hopeless": 0.5, "warning.burden": 0.5,
         "warning.trapped": 0.5, "warning.sudden_calm": 0.5, "distress": 0.65, "risk.emergency_now": 0.5,
+    },
+    "hopelessness": {
+        "risk.self_harm": 0.5, "warning.hopeless": 0.5, "warning.burden": 0.5, "warning.trapped": 0.5,
+        "warning.farewell": 0.6, "distress": 0.7,
+    },
+    "place": {
+        "risk.suicide": 0.3, "risk.self_harm": 0.5, "warning.farewell": 0.5, "warning.hopeless": 0.5, "warning.burden": 0.5,
+        "warning.trapped": 0.5, "distress": 0.65,
     },
 }  # fmt: skip
 """What else must be there for a rule with ``from=`` in its heading to count."""

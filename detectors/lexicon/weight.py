@@ -27,7 +27,7 @@ _PAST_VERB: Final = re.compile(
     r"\b(?:was|were|had|did|tried|attempted|wanted|took|swallowed|overdosed|felt|thought|considered|planned|used to|cut|"
     r"hurt|hit|wrote|stood|nearly|almost|struggled|survived|hung|hanged|shot|went|got|ended up|landed|put|suffered|planning|"
     r"contemplated|attempt|attempts|started|relapsed|drank|heard|starved|purged|made|raped|molested|abused|beat|kicked|"
-    r"punched|slapped|choked|threatened|touched|forced|burned|burnt|self harmed|didn't|wasn't|couldn't)\b"
+    r"punched|slapped|choked|threatened|touched|forced|shook|burned|burnt|self harmed|didn't|wasn't|couldn't)\b"
 )
 _ONGOING: Final = re.compile(
     r"\b(?:since|still|again|ever since|these days|lately|every day|every night|now|for years|keep|keeps)\b"
@@ -71,7 +71,7 @@ class Weighed:
 def weigh(hit: Hit, sentence: Sentence, passage: Passage) -> Weighed:
     """What ``hit`` is worth."""
     signal, grade = hit.rule.signal, hit.rule.grade
-    mask = _masked(hit, sentence)
+    mask = None if "literal" in hit.rule.options else _masked(hit, sentence)
     if mask is not None:
         return Weighed(hit, sentence, FAINT if mask < 0.9 else 0.08, figurative=0.9 if mask >= 0.9 else 0.7)
     before = sentence.before(hit)
@@ -177,7 +177,7 @@ def _figure(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: 
         return Weighed(hit, sentence, ELSEWHERE, figurative=0.9)
     if signal in _OF_VIOLENCE and _FEARED.search(before):
         return Weighed(hit, sentence, FAINT)
-    light = passage.laughing or passage.trivial
+    light = passage.laughing or (passage.trivial and "grave" not in hit.rule.options)
     if signal.startswith("abuse.") and passage.laughing:
         return Weighed(hit, sentence, min(grade, 0.4), figurative=0.6)
     if signal in _OF_VIOLENCE and light:
