@@ -56,6 +56,8 @@ _CLAUSE: Final = re.compile(
 _REPORTED: Final = re.compile(
     r"\b(?:says?|said|asked|told (?:me|him|her)|goes|was like|replied|answered|screamed|yelled)\s*\Z"
 )
+_FAREWELL: Final = re.compile(r"\b(?:bye|byee+|bye bye|goodbye|good bye|farewell|so long)\b")
+_SAFE: Final = re.compile(r"\bsafe\b")
 _SPOKEN: Final = re.compile(r"[^\W_]")
 
 
@@ -94,7 +96,10 @@ def _in_english(text: str, question: int, language: str | None) -> dict[str, flo
     words = text.split()
     if language not in (None, "en") and len(words) > 1 and _ENGLISH.isdisjoint(words):
         return _values(unclear=0.7)
-    return _weighed(_read(text, question), question)
+    answer = _weighed(_read(text, question), question)
+    if question == _SAFE_NOW and answer["answer.affirm"] >= _SAID and _FAREWELL.search(text) and not _SAFE.search(text):
+        return _values(affirm=_BELOW, unclear=0.7)  # "fine. bye" says that they leave, not that they are safe
+    return answer
 
 
 def inherited(question: int, answers: Mapping[str, float]) -> dict[str, float]:

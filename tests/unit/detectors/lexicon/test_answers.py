@@ -10,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from detectors.lexicon.answers import inherited, read_answer, recency
+from detectors.contract import Item
+from detectors.lexicon.answers import hastens, inherited, read_answer, recency
 from detectors.lexicon.foreign import _tables
+from detectors.lexicon.scorer import LexiconScorer
+from detectors.signals import Side, position
 
 NAMES = ("answer.affirm", "answer.deny", "answer.unclear", "answer.declines")
 
@@ -118,6 +121,33 @@ def test_what_is_less_than_likely_implies_nothing() -> None:
 )  # fmt: skip
 def test_recency(text: str, tag: str | None) -> None:
     assert recency(text) == tag
+
+
+@pytest.mark.parametrize(
+    ("text", "soon"),
+    [
+        ("yes, tonight", True), ("tonight after work", True), ("yes. tomorrow", True), ("not tonight", False),
+        ("I thought about it today", False), ("I'm safe tonight", False), ("yes", False), ("", False),
+        ("yes, one day, when the kids are grown up and gone and I can finally rest, but maybe tonight or never", False),
+    ],
+)  # fmt: skip
+def test_a_short_answer_may_say_that_it_is_for_the_next_day(text: str, soon: bool) -> None:
+    assert hastens(text) is soon
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "signal", "said"),
+    [
+        ("yes, I have a plan", 2, "risk.suicide_ge5", True),
+        ("yes, I have a plan", 0, "risk.suicide_ge5", False),
+        ("yes, tonight", 4, "risk.suicide_imminent", True),
+        ("not tonight", 4, "risk.suicide_imminent", False),
+        ("yes, tonight", 1, "risk.suicide_imminent", False),
+    ],
+)  # fmt: skip
+def test_what_an_answer_means_depends_on_what_was_asked(text: str, question: int, signal: str, said: bool) -> None:
+    scores = LexiconScorer().score_one(Item(Side.USER, text, question=question, language="en"))
+    assert (scores.values[position(Side.USER)[signal]] >= 0.5) is said
 
 
 def test_every_language_has_a_yes_a_no_and_a_refusal() -> None:
