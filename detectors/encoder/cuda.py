@@ -22,7 +22,7 @@ TOLERANCE: Final = 0.15
 """How far a logit of this backend may lie from ONNX Runtime's in int8, whose activations are quantised as well: the
 99th percentile of the distance stays below it. Tested."""
 
-TOLERANCE_PROBABILITY: Final = 0.05
+TOLERANCE_PROBABILITY: Final = 0.1
 """The same for a calibrated probability."""
 
 _PREFIX: Final = "network."

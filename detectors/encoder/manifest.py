@@ -25,14 +25,19 @@ _READ: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """``probability = sigmoid(slope * logit + offset)`` (Platt 1999), slope above 0."""
+    """``probability = sigmoid(slope * logit + words * word + offset)`` (Platt 1999, with a second feature).
+
+    ``word`` is the lexicon tier's probability of the same signal, 0 where it has none: plain words that it knows count
+    beside what the encoder makes of them. ``slope`` is above 0, ``words`` at least 0.
+    """
 
     slope: float
     offset: float
+    words: float = 0.0
 
-    def probability(self, logit: float) -> float:
+    def probability(self, logit: float, word: float = 0.0) -> float:
         """The calibrated probability of one logit; never raises."""
-        x = self.slope * logit + self.offset
+        x = self.slope * logit + self.words * word + self.offset
         if x >= 0:
             return 1.0 / (1.0 + math.exp(-min(x, 700.0)))
         e = math.exp(max(x, -700.0))
@@ -118,9 +123,10 @@ def read_manifest(folder: Path, *, check: bool = True) -> Manifest:
 def _head(name: str, entry: Mapping[str, Any]) -> Head:
     if name not in HEADS:
         raise ValueError(f"a head for {name!r}")
-    calibration = Calibration(float(entry["calibration"]["slope"]), float(entry["calibration"]["offset"]))
+    written = entry["calibration"]
+    calibration = Calibration(float(written["slope"]), float(written["offset"]), float(written.get("words", 0.0)))
     threshold = float(entry["threshold"])
-    if not (calibration.slope > 0 and math.isfinite(calibration.offset) and 0 < threshold <= 1):
+    if not (calibration.slope > 0 and calibration.words >= 0 and math.isfinite(calibration.offset) and 0 < threshold <= 1):
         raise ValueError(f"the calibration or threshold of {name!r}")
     ece = entry.get("ece")
     return Head(name, HEADS.index(name), threshold, calibration, None if ece is None else float(ece))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +18,13 @@ from detectors.encoder.manifest import Manifest, read_manifest
 from detectors.encoder.windows import Plan, combine, plan
 from detectors.signals import SIGNALS, Scores, Side, Tier
 
-__all__ = ["ModelTier", "Weigh"]
+__all__ = ["ModelTier", "Weigh", "Words"]
 
 Weigh = Callable[[str, Side], float]
 """How much a passage of a text asks to be read, at once and by words alone."""
+
+Words = Callable[[Sequence[Item]], Sequence[Mapping[str, float]]]
+"""What the lexicon says of each item, by signal; a signal that it is silent on is left out."""
 
 _BEHAVIOUR: Final = "risk.suicide_behaviour"
 _LEVEL: Final = "risk.suicide_level"
@@ -37,9 +40,11 @@ class ModelTier:
     throughout: the lexicon answers for it. A long text is read in windows and is ``covered`` where they hold all of it.
     """
 
-    def __init__(self, manifest: Manifest, backend: Backend, *, weigh: Weigh | None = None) -> None:
-        """``weigh``: chooses which windows of a very long text are read."""
-        self._manifest, self._backend, self._weigh = manifest, backend, weigh
+    def __init__(
+        self, manifest: Manifest, backend: Backend, *, weigh: Weigh | None = None, words: Words | None = None
+    ) -> None:
+        """``weigh``: chooses which windows of a very long text are read. ``words``: counts in the calibration."""
+        self._manifest, self._backend, self._weigh, self._words = manifest, backend, weigh, words
         self._framer = Framer(Tokenizer.from_file(str(manifest.tokenizer)))
         self._heads = {
             side: tuple(head for head in manifest.heads.values() if SIGNALS[head.name].side is side)
@@ -48,16 +53,16 @@ class ModelTier:
         self.name = manifest.model
 
     @classmethod
-    def load(cls, folder: Path, device: str = "cpu", *, weigh: Weigh | None = None) -> ModelTier:
+    def load(cls, folder: Path, device: str = "cpu", *, weigh: Weigh | None = None, words: Words | None = None) -> ModelTier:
         """The tier of the model in ``folder`` on ``device`` (cpu, cuda, cuda:N). Raises
         :class:`~detectors.encoder.errors.ModelUnfit`."""
         manifest = read_manifest(folder)
         if device.startswith("cuda"):
             from detectors.encoder.cuda import TorchBackend
 
-            return cls(manifest, TorchBackend(manifest.weights, device), weigh=weigh)
+            return cls(manifest, TorchBackend(manifest.weights, device), weigh=weigh, words=words)
         threads = max(1, min(_THREADS, len(os.sched_getaffinity(0))))
-        return cls(manifest, OnnxBackend(str(manifest.weights), threads=threads), weigh=weigh)
+        return cls(manifest, OnnxBackend(str(manifest.weights), threads=threads), weigh=weigh, words=words)
 
     def score(self, batch: Sequence[Item]) -> list[Scores]:
         """See :class:`~detectors.scorer.tiers.Tier`."""
@@ -72,9 +77,10 @@ class ModelTier:
             if frames
             else np.empty((0, len(OUTPUTS)), np.float32)
         )
+        said = self._words(batch) if self._words is not None else [{}] * len(batch)
         return [
-            self._scores(item, logits[begin:end], covered=covered)
-            for item, (begin, end, covered) in zip(batch, parts, strict=True)
+            self._scores(item, logits[begin:end], known, covered=covered)
+            for item, (begin, end, covered), known in zip(batch, parts, said, strict=True)
         ]
 
     def _frames(self, item: Item, frames: list[Frame]) -> bool:
@@ -102,17 +108,24 @@ class ModelTier:
         # Tokens are spread over a text evenly enough to find the passage behind a window.
         return plan(size, lambda start, end: weigh(text[int(start * per_token) : int(end * per_token)], item.side))
 
-    def _scores(self, item: Item, logits: Logits, *, covered: bool) -> Scores:
+    def _scores(self, item: Item, logits: Logits, said: Mapping[str, float], *, covered: bool) -> Scores:
         if not len(logits):
             return Scores.missing(item.side, self.name)
         heads = self._heads[item.side]
         values = combine(
-            [{head.name: head.calibration.probability(float(row[head.column])) for head in heads} for row in logits]
+            [
+                {
+                    head.name: head.calibration.probability(float(row[head.column]), said.get(head.name, 0.0))
+                    for head in heads
+                }
+                for row in logits
+            ]
         )
         if item.question is None:
             values = {name: value for name, value in values.items() if not name.startswith("answer.")}
-        if not item.whole:
-            values = {name: value for name, value in values.items() if not _whole_only(name)}
+        if item.side is Side.REPLY:
+            # A passage is judged by what a passage shows, a whole reply by what only the whole shows.
+            values = {name: value for name, value in values.items() if SIGNALS[name].whole == item.whole}
         tags: dict[str, str] = {}
         if item.side is Side.USER:
             _falling(values)
@@ -133,11 +146,6 @@ class ModelTier:
         if recent and values[_BEHAVIOUR] >= heads[_BEHAVIOUR].threshold:
             return 6.0
         return float(max((k for k, name in enumerate(LEVELS, 1) if values[name] >= heads[name].threshold), default=0))
-
-
-def _whole_only(name: str) -> bool:
-    """Whether a signal is judged on whole replies alone."""
-    return SIGNALS[name].whole
 
 
 def _falling(values: dict[str, float]) -> None:

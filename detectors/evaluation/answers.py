@@ -73,7 +73,7 @@ def _scorer(source: str, path: Path, device: str) -> tuple[str, _Score, dict[str
             if source not in NAMES
             else "this installation carries no model; give lexicon, or a model's folder"
         )
-    tier = ModelTier.load(folder, "cpu" if device == "auto" else device)
+    tier = ModelTier.load(folder, "cpu" if device == "auto" else device, words=LexiconTier().words)
     thresholds = {head.name: head.threshold for head in read_manifest(folder, check=False).heads.values()}
     return tier.name, tier.score, thresholds
 

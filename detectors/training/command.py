@@ -83,7 +83,7 @@ def train(
     folder, lexicon = out / "model", LexiconTier()
     fitted = build(eager(network.cpu()), path, parts.validation, lexicon, folder, name=name, version=version, counts=counts)
     tell(f"{len(fitted.heads)} signals served, {len(fitted.left)} left to the lexicon tier; {folder}")
-    tier = ModelTier.load(folder)
+    tier = ModelTier.load(folder, words=lexicon.words)
     test = list(parts.test)
     if "goemotions" in chosen:
         test += [replace(example, source="goemotions_dev") for example in goemotions.dev(data)]

@@ -22,17 +22,23 @@ from detectors.evaluation.measures import (
     expected_calibration_error,
     threshold_at_false_positives,
 )
+from detectors.signals import SIGNALS, Side
 from detectors.training.example import Example
 
-__all__ = ["LEAST", "Fitted", "fit", "platt"]
+__all__ = ["LEAST", "PREVALENCE", "Fitted", "fit", "platt"]
 
 LEAST: Final = 6
 """Positives and negatives that validation must have of a signal, else it is left to the lexicon tier."""
 
 _FALSE_POSITIVES: Final = 0.01
 _BOUNDS: Final = (0.02, 0.98)
+PREVALENCE: Final[Mapping[Side, float]] = {Side.USER: 0.03, Side.REPLY: 0.10}
+"""What share of texts a signal is at least calibrated for: a probability that was right for one everyday turn in a thousand
+would never come near the numbers that policies are written in."""
+
 _MARGIN: Final = 0.01  # by so much the lexicon's AUROC must be the higher one for its word to stand
-_ROUNDS: Final = 60
+_ROUNDS: Final = 80
+_RIDGE: Final = 0.5  # holds factors back where little was seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +49,32 @@ class Fitted:
     left: Mapping[str, str]
 
 
-def platt(labels: Vector, logits: Vector) -> Calibration:
-    """Slope and offset of the likeliest sigmoid (Platt 1999, with his smoothed targets), found by Newton's method.
+def platt(labels: Vector, logits: Vector, weights: Vector | None = None, words: Vector | None = None) -> Calibration:
+    """The likeliest sigmoid (Platt 1999, with his smoothed targets), found by Newton's method.
 
-    ``labels`` may lie between 0 and 1. The slope is at least 0.05: a calibration never turns an order round.
+    ``labels`` may lie between 0 and 1; ``weights``: what each row counts, 1 by default; ``words``: the lexicon's probability
+    as a second feature, whose factor is never below 0. The slope is at least 0.05: a calibration never turns an order round.
     """
     positives, negatives = float(labels.sum()), float((1 - labels).sum())
     high, low = (positives + 1) / (positives + 2), 1 / (negatives + 2)
     targets = low + (high - low) * labels
-    slope, offset = 1.0, math.log((positives + 1) / (negatives + 1))
-    last = math.inf
+    mass = np.ones_like(logits) if weights is None else weights
+    columns = [logits, np.ones_like(logits)] if words is None else [logits, np.ones_like(logits), words]
+    features = np.stack(columns, axis=1)
+    ridge = np.diag([_RIDGE, 1e-6, _RIDGE][: len(columns)])
+    found = np.array([1.0, math.log((positives + 1) / (negatives + 1)), 1.0][: len(columns)])
     for _ in range(_ROUNDS):
-        p = 1 / (1 + np.exp(-np.clip(slope * logits + offset, -40, 40)))
-        w = p * (1 - p) + 1e-12
-        residual = p - targets
-        gradient = np.array([float(residual @ logits), float(residual.sum())])
-        hessian = np.array([[float(w @ (logits * logits)), float(w @ logits)], [float(w @ logits), float(w.sum())]])
-        step = np.linalg.solve(hessian + np.eye(2) * 1e-6, gradient)
+        p = 1 / (1 + np.exp(-np.clip(features @ found, -40, 40)))
+        gradient = features.T @ (mass * (p - targets)) + ridge @ found
+        hessian = (features * (mass * (p * (1 - p) + 1e-12))[:, None]).T @ features + ridge
+        step = np.linalg.solve(hessian, gradient)
         size = float(np.abs(step).max())
-        step = step / max(1.0, size)
-        slope, offset = slope - float(step[0]), offset - float(step[1])
-        if size < 1e-8 or (size >= last and size < 1e-6):
+        found = found - step / max(1.0, size)
+        if size < 1e-8:
             break
-        last = size
-    return Calibration(max(slope, 0.05), offset)
+    if words is not None and found[2] <= 0:
+        return platt(labels, logits, weights)
+    return Calibration(max(float(found[0]), 0.05), float(found[1]), float(found[2]) if words is not None else 0.0)
 
 
 def fit(
@@ -77,7 +85,8 @@ def fit(
     """Heads with calibration and threshold. ``logits``: the served model's, ``[examples, outputs]``; ``lexicon``: what that
     tier says of the same examples, so that a head that is worse than it is left out.
 
-    A threshold is where one in a hundred negatives is flagged; an emotion's is where F1 is highest.
+    Calibration is for a mixture in which a signal is as frequent as in ``examples``, and at least :data:`PREVALENCE`. A
+    threshold is where one in a hundred negatives is flagged; an emotion's is where F1 is highest.
     """
     heads: list[Head] = []
     left: dict[str, str] = {}
@@ -89,33 +98,43 @@ def fit(
             left[name] = f"{int(labels.sum())} positives and {int((1 - labels).sum())} negatives to check it with"
             continue
         own = logits[places, column].astype(np.float64)
-        area = area_under_roc(Ranking(labels, own).curve())
+        words = np.array([lexicon[at].get(name, 0.0) for at in places])
+        weights = _weights(labels, PREVALENCE[SIGNALS[name].side])
+        calibration = platt(soft, own, weights, words if words.any() else None)
+        values = _probabilities(calibration, own, words)
         if all(name in lexicon[at] for at in places):
-            words = np.array([lexicon[at][name] for at in places])
-            other = area_under_roc(Ranking(labels, words).curve())
+            area, other = (area_under_roc(Ranking(labels, each).curve()) for each in (values, words))
             if other > area + _MARGIN:
                 left[name] = f"AUROC {area:.3f} on validation, the lexicon's {other:.3f}"
                 continue
-        calibration = platt(soft, own)
-        values = _probabilities(calibration, own)
         curve = Ranking(labels, values).curve()
         emotion = name.startswith("emotion.")
         threshold = best_f1_threshold(curve) if emotion else threshold_at_false_positives(curve, _FALSE_POSITIVES)
         threshold = min(max(threshold, _BOUNDS[0]), _BOUNDS[1])
         groups = [f"{examples[at].source}/{examples[at].group}" for at in places]
-        heads.append(Head(name, column, round(threshold, 4), _rounded(calibration), _crossed(soft, own, groups)))
+        heads.append(
+            Head(name, column, round(threshold, 4), _rounded(calibration), _crossed(soft, own, words, weights, groups))
+        )
     return Fitted(tuple(heads), left)
 
 
-def _probabilities(calibration: Calibration, logits: Vector) -> Vector:
-    return np.array([calibration.probability(float(logit)) for logit in logits])
+def _probabilities(calibration: Calibration, logits: Vector, words: Vector) -> Vector:
+    return np.array([calibration.probability(float(x), float(w)) for x, w in zip(logits, words, strict=True)])
+
+
+def _weights(labels: Vector, least: float) -> Vector:
+    """Weights under which at least ``least`` of the rows are positive, their sum as it was."""
+    share = float(labels.mean())
+    if share >= least:
+        return np.ones_like(labels)
+    return np.where(labels > 0, least / share, (1 - least) / (1 - share))
 
 
 def _rounded(calibration: Calibration) -> Calibration:
-    return Calibration(round(calibration.slope, 5), round(calibration.offset, 5))
+    return Calibration(round(calibration.slope, 5), round(calibration.offset, 5), round(calibration.words, 5))
 
 
-def _crossed(labels: Vector, logits: Vector, groups: Sequence[str]) -> float | None:
+def _crossed(labels: Vector, logits: Vector, words: Vector, weights: Vector, groups: Sequence[str]) -> float | None:
     """Calibration error on each half by the other half's calibration; halves never part a group."""
     half = np.array([hashlib.sha256(group.encode()).digest()[0] % 2 for group in groups])
     values = np.full(len(labels), np.nan)
@@ -124,5 +143,9 @@ def _crossed(labels: Vector, logits: Vector, groups: Sequence[str]) -> float | N
         hits = labels[other] >= 0.5
         if not own.any() or min(hits.sum(), (~hits).sum()) < LEAST // 2:
             return None
-        values[own] = _probabilities(platt(labels[other], logits[other]), logits[own])
-    return round(expected_calibration_error(Bins(labels, values)), 4)
+        values[own] = _probabilities(
+            platt(labels[other], logits[other], weights[other], words[other] if words[other].any() else None),
+            logits[own],
+            words[own],
+        )
+    return round(expected_calibration_error(Bins(labels, values), weights), 4)

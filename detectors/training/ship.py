@@ -7,9 +7,9 @@ import json
 import math
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -18,20 +18,22 @@ from tokenizers import Tokenizer
 from detectors.contract import Item
 from detectors.encoder.backend import OnnxBackend, padded
 from detectors.encoder.framing import TRAINED, Framer
-from detectors.encoder.heads import OUTPUTS
+from detectors.encoder.heads import HEADS, OUTPUTS
 from detectors.encoder.network import Network
 from detectors.evaluation.rows import Row
 from detectors.evaluation.study import Finding
 from detectors.scorer.tiers import Tier
-from detectors.signals import VOCABULARY_VERSION
+from detectors.signals import SIGNALS, VOCABULARY_VERSION
 from detectors.training.example import Example
 from detectors.training.export import export
-from detectors.training.fit import Fitted, fit
+from detectors.training.fit import PREVALENCE, Fitted, fit
 from detectors.training.sources import LICENCES
 
-__all__ = ["build", "findings_json", "row_of", "say"]
+__all__ = ["build", "calibrate", "findings_json", "row_of", "say"]
 
-_BATCH = 64
+_BATCH: Final = 64
+_WEIGHTS: Final = "model.onnx"
+_TOKENIZER: Final = "tokenizer.json"
 
 
 def build(
@@ -47,15 +49,32 @@ def build(
 ) -> Fitted:
     """Writes the model's folder. ``network`` has eager attention. ``counts``: training examples by source."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights = folder / "model.onnx"
-    export(network, weights)
-    copied = folder / "tokenizer.json"
-    if tokenizer.resolve() != copied.resolve():
-        shutil.copyfile(tokenizer, copied)
+    export(network, folder / _WEIGHTS)
+    shutil.copyfile(tokenizer, folder / _TOKENIZER)
+    return calibrate(folder, validation, lexicon, name=name, version=version, counts=counts)
+
+
+def calibrate(
+    folder: Path,
+    validation: Sequence[Example],
+    lexicon: Tier,
+    *,
+    name: str,
+    version: str,
+    counts: Mapping[str, int],
+) -> Fitted:
+    """Writes the manifest of the weights in ``folder`` anew, from what they say of ``validation``."""
+    weights, copied = folder / _WEIGHTS, folder / _TOKENIZER
     framer = Framer(Tokenizer.from_file(str(copied)))
     backend = OnnxBackend(str(weights))
-    frames = [framer.frame(example.item, longest=TRAINED) for example in validation]
-    logits = padded(backend, frames, framer.pad, len(OUTPUTS))
+    # What is judged on passages is calibrated on texts that are given as passages, whole replies among them.
+    passages = [framer.frame(replace(example.item, whole=False), longest=TRAINED) for example in validation]
+    logits = padded(backend, passages, framer.pad, len(OUTPUTS))
+    wholes = [at for at, example in enumerate(validation) if example.whole]
+    if wholes:
+        frames = [framer.frame(validation[at].item, longest=TRAINED) for at in wholes]
+        columns = [at for at, head in enumerate(HEADS) if SIGNALS[head].whole]
+        logits[np.ix_(wholes, columns)] = padded(backend, frames, framer.pad, len(OUTPUTS))[:, columns]
     fitted = fit(validation, logits, say(lexicon, validation))
     manifest = {
         "name": name,
@@ -64,6 +83,7 @@ def build(
         "languages": ["en"],
         "clinically_validated": False,
         "labels": "by authors of this project and by a model",
+        "calibrated_for_at_least": {side.value: share for side, share in PREVALENCE.items()},
         "sources": [
             {"name": source, "licence": LICENCES[source], "examples": number} for source, number in sorted(counts.items())
         ],

@@ -9,7 +9,7 @@ import pytest
 from detectors.contract import Item, Speaker, Utterance
 from detectors.encoder.manifest import MODELS, Manifest, read_manifest, shipped
 from detectors.encoder.tier import ModelTier
-from detectors.scorer.process import stack_for, tiers_for
+from detectors.scorer.process import LexiconTier, stack_for, tiers_for
 from detectors.signals import Side, Tier
 
 pytestmark = pytest.mark.skipif(shipped() is None, reason=f"no model in {MODELS}")
@@ -60,8 +60,10 @@ def test_a_bare_answer_takes_its_meaning_from_the_question(tier: ModelTier) -> N
             assert one > other
 
 
-def test_refusal_is_told_from_help(tier: ModelTier) -> None:
+def test_refusal_is_told_from_help(folder: Path) -> None:
     before = (Utterance(Speaker.USER, "I don't want to be here any more"),)
+    words = LexiconTier().words
+    tier = ModelTier.load(folder, words=words)
     cold, warm = tier.score(
         [
             Item(Side.REPLY, "I'm sorry, but I can't help with that.", before),

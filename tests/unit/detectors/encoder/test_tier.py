@@ -78,6 +78,7 @@ def test_each_side_gets_its_own_signals(tier: ModelTier) -> None:
     assert part.value("refusal.any") is not None
     assert part.value("refusal.abrupt") is None
     assert whole.value("refusal.abrupt") is not None
+    assert whole.value("refusal.any") is None
     assert user.covered
     assert user.get("risk.suicide_behaviour").tag == "now"
 

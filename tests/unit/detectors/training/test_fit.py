@@ -30,6 +30,16 @@ def test_platt_never_turns_an_order_round_and_bears_perfect_scores() -> None:
     assert perfect.probability(10.0) > 0.9
 
 
+def test_weights_calibrate_for_a_more_frequent_signal() -> None:
+    random = np.random.default_rng(4)
+    labels = (random.random(20_000) < 0.02).astype(np.float64)
+    logits = random.normal(0, 1, 20_000) + 3 * labels
+    weights = np.where(labels > 0, 0.5 / labels.mean(), 0.5 / (1 - labels.mean()))
+    rare, even = platt(labels, logits), platt(labels, logits, weights)
+    assert even.slope == pytest.approx(rare.slope, rel=0.2)
+    assert even.offset - rare.offset == pytest.approx(np.log((1 - labels.mean()) / labels.mean()), abs=0.6)
+
+
 def _case(positives: int, negatives: int, *, sure: float) -> tuple[list[Example], np.ndarray]:
     random = np.random.default_rng(1)
     labels = [1.0] * positives + [0.0] * negatives
@@ -50,12 +60,19 @@ def test_a_threshold_flags_one_negative_in_a_hundred() -> None:
     assert "distress" in found.left
 
 
-def test_a_head_that_is_worse_than_words_is_left_to_them() -> None:
+def test_plain_words_count_beside_the_encoder() -> None:
     examples, logits = _case(60, 400, sure=0.2)
-    words = [{NAME: example.labels[NAME]} for example in examples]
-    found = fit(examples, logits, words)
-    assert not found.heads
-    assert "the lexicon's 1.000" in found.left[NAME]
+    words = [{NAME: example.labels[NAME] * 0.9} for example in examples]
+    (head,) = fit(examples, logits, words).heads
+    assert head.calibration.words > 2
+    assert head.calibration.probability(0.0, 0.9) > head.threshold > head.calibration.probability(0.0, 0.0)
+
+
+def test_words_that_mislead_count_nothing() -> None:
+    examples, logits = _case(60, 400, sure=4)
+    words = [{NAME: 0.9 - example.labels[NAME] * 0.9} for example in examples]
+    (head,) = fit(examples, logits, words).heads
+    assert head.calibration.words == 0.0
 
 
 def test_too_little_to_check_with_is_left_out() -> None:
