@@ -24,6 +24,7 @@ _SAID: Final = 0.5
 _SOON: Final = 0.7
 _HINT: Final = 0.34
 _PLANNED: Final = "risk.suicide_ge5"
+_SAFE_NOW: Final = 0
 _IDEATION: Final = range(2, 6)  # rungs that ask about thoughts of suicide and what goes with them
 _INTENDED: Final = (4, 5)  # rungs that ask for intent and for a plan
 _SUFFIXES: Final = (".txt", ".py")
@@ -106,7 +107,12 @@ def _answer(reading: Reading, text: str, question: int, language: str | None) ->
     """Adds what the text says to the safety question that is open, and what that means for the risk that was asked about."""
     answers = read_answer(text, question, language)
     reading.values.update(answers)
-    for name, value in inherited(question, answers).items():
+    implied = inherited(question, answers)
+    if question == _SAFE_NOW:  # a no is no word on suicide: the danger may be somebody else
+        for name, value in implied.items():
+            reading.lift(name, value)
+        return
+    for name, value in implied.items():
         if reading.lift(name, value) and name == "risk.suicide_behaviour":
             reading.tags[name] = recency(text) or "unknown"
     affirmed = answers["answer.affirm"]

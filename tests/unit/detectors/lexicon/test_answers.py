@@ -143,6 +143,9 @@ def test_a_short_answer_may_say_that_it_is_for_the_next_day(text: str, soon: boo
         ("yes, tonight", 4, "risk.suicide_imminent", True),
         ("not tonight", 4, "risk.suicide_imminent", False),
         ("yes, tonight", 1, "risk.suicide_imminent", False),
+        ("no, he is outside the door", 0, "risk.suicide_imminent", True),
+        ("no, he is outside the door", 0, "risk.suicide", False),
+        ("no. I'm going to kill myself", 0, "risk.suicide_ge4", True),
     ],
 )  # fmt: skip
 def test_what_an_answer_means_depends_on_what_was_asked(text: str, question: int, signal: str, said: bool) -> None:
