@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 
 from detectors.contract import Item, Speaker, Utterance
-from detectors.encoder.manifest import MODELS, Manifest, read_manifest, shipped
+from detectors.encoder.manifest import Manifest, read_manifest, shipped
 from detectors.encoder.tier import ModelTier
 from detectors.scorer.process import LexiconTier, stack_for, tiers_for
 from detectors.signals import Side, Tier
-
-pytestmark = pytest.mark.skipif(shipped() is None, reason=f"no model in {MODELS}")
 
 GRAVE = "I have decided to kill myself tonight, I wrote the letters already"
 IDIOM = "these new shoes are killing me and it is only half nine"
@@ -118,8 +116,6 @@ def test_the_model_stands_above_the_lexicon_in_english_alone() -> None:
 
 
 def test_both_backends_agree(folder: Path, manifest: Manifest) -> None:
-    pytest.importorskip("torch", reason="the other backend needs the extra [torch]")
-    pytest.importorskip("onnx", reason="the other backend needs the extra [torch]")
     import numpy as np
 
     from detectors.encoder.cuda import TOLERANCE_PROBABILITY

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from detectors.contract import Item, Speaker, Utterance
 from detectors.encoder.backend import OnnxBackend, padded
@@ -18,10 +19,6 @@ from detectors.signals import Side
 from detectors.training.errors import RunUnfit
 from detectors.training.example import Example
 from tests.unit.detectors.encoder.wordpiece import tokenizer
-
-torch = pytest.importorskip("torch", reason="training needs the extra [torch]")
-pytest.importorskip("transformers", reason="training needs the extra [torch]")
-pytest.importorskip("onnx", reason="training needs the extra [torch]")
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries warn of their own future
 
