@@ -20,6 +20,7 @@ from tests.unit.detectors.scorer.tiers import FIRST, expected
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 4.0
 SLACK = 0.25  # seconds past a deadline, on a machine that others use too
+TICK = 0.01  # seconds
 
 
 class Local:
@@ -41,12 +42,26 @@ def text(rng: random.Random) -> str:
     )
 
 
+class Pulse:
+    """Counts for how long this process itself stood still, which no deadline in it can help: garbage, a busy machine."""
+
+    def __init__(self) -> None:
+        self.stood = 0.0
+
+    async def beat(self) -> None:
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(TICK)
+            self.stood += max(0.0, time.monotonic() - before - 2 * TICK)
+
+
 async def test_every_call_ends_in_time_with_true_scores(tmp_path: Path) -> None:
     path = tmp_path / "run" / "s"
     end = time.monotonic() + SECONDS
     reasons: Counter[str] = Counter()
     models: Counter[str] = Counter()
     late: list[float] = []
+    pulse = Pulse()
 
     def start() -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tests.integration.scorer_child", str(path), "--queued", "64", "--memo", "200"]
@@ -56,7 +71,7 @@ async def test_every_call_ends_in_time_with_true_scores(tmp_path: Path) -> None:
         while time.monotonic() < end:
             items = [Item(Side.USER, text(rng)) for _ in range(rng.randint(1, 4))]
             deadline = rng.choice([0.01, 0.1, 0.5])
-            began = time.monotonic()
+            began, stood = time.monotonic(), pulse.stood
             call = asyncio.create_task(scorer.score(items, deadline=deadline))
             if rng.random() < 0.1:
                 await asyncio.sleep(rng.random() * 0.02)
@@ -65,8 +80,11 @@ async def test_every_call_ends_in_time_with_true_scores(tmp_path: Path) -> None:
                 got = await call
             except asyncio.CancelledError:
                 continue
-            if time.monotonic() - began > deadline + SLACK:
-                late.append(time.monotonic() - began - deadline)
+            over = time.monotonic() - began - deadline
+            if over > SLACK:
+                await asyncio.sleep(3 * TICK)  # a standstill counts with the beat after it
+                if over - (pulse.stood - stood) > SLACK:
+                    late.append(over)
             assert [scores.value(FIRST[scores.side]) for scores in got] == [expected(item) for item in items]
             models.update(scores.model for scores in got)
             await asyncio.sleep(rng.random() * 0.01)
@@ -82,12 +100,13 @@ async def test_every_call_ends_in_time_with_true_scores(tmp_path: Path) -> None:
             else:
                 await asyncio.to_thread(process.wait, 10)
                 await asyncio.sleep(rng.random() * 0.2)
-                process = start()
+                process = await asyncio.to_thread(start)
         return process
 
     clients = [ScorerClient(path, connections=1 + at % 2, memo_entries=50) for at in range(3)]
     scorers = [FallbackScorer(client, Local, on_failure=lambda reason: reasons.update([reason])) for client in clients]
     process = start()
+    beating = asyncio.create_task(pulse.beat())
     try:
         assert await clients[0].start(10)
         disturbing = asyncio.create_task(disturb(process, random.Random(3)))
@@ -103,6 +122,7 @@ async def test_every_call_ends_in_time_with_true_scores(tmp_path: Path) -> None:
         report = await clients[0].health(deadline=2)
         assert report["queued"] == report["running"] == 0
     finally:
+        beating.cancel()
         for client in clients:
             await client.close()
         process.kill()
