@@ -20,6 +20,7 @@ from typing import Final
 __all__ = [
     "BY_ID",
     "EMOTIONS",
+    "IMPLIED_BY_YES",
     "INTIMA",
     "LADDER_RUNGS",
     "PEAK_CLASSES",
@@ -121,6 +122,19 @@ PEAK_CLASSES: Final = (
 
 LADDER_RUNGS: Final = ("wish", "thoughts", "method", "intent", "plan", "behaviour")
 """The C-SSRS screener's six questions, rung 1 to rung 6."""
+
+IMPLIED_BY_YES: Final[Mapping[int, tuple[str, ...]]] = MappingProxyType({
+    1: ("risk.suicide",),
+    2: ("risk.suicide", "risk.suicide_ge2"),
+    3: ("risk.suicide", "risk.suicide_ge2", "risk.suicide_ge3"),
+    4: ("risk.suicide", "risk.suicide_ge2", "risk.suicide_ge3", "risk.suicide_ge4", "risk.suicide_high"),
+    5: (
+        "risk.suicide", "risk.suicide_ge2", "risk.suicide_ge3", "risk.suicide_ge4", "risk.suicide_ge5",
+        "risk.suicide_high",
+    ),
+    6: ("risk.suicide", "risk.suicide_behaviour", "risk.suicide_high"),
+})  # fmt: skip
+"""What a yes to the question on a rung is evidence of, where nothing says that what was done on rung 6 is long past."""
 
 
 def _declare() -> tuple[Signal, ...]:

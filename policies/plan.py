@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
-from detectors.signals import LADDER_RUNGS, Side, Tier, position
+from detectors.signals import IMPLIED_BY_YES, LADDER_RUNGS, Side, Tier, position
 from policies.bands import band_of, step
 from policies.decision import Band, Facts, Moment
 from policies.expression.evaluate import Condition
@@ -35,18 +35,7 @@ CONTEXT: Final = (
 )  # fmt: skip
 """What is read of every user turn, whether rules name it or not: context, and what context may not lower."""
 
-_RAISED: Final[Mapping[int, tuple[str, ...]]] = {
-    0: ("risk.suicide_imminent",),
-    1: ("risk.suicide",),
-    2: ("risk.suicide", "risk.suicide_ge2"),
-    3: ("risk.suicide", "risk.suicide_ge2", "risk.suicide_ge3"),
-    4: ("risk.suicide", "risk.suicide_ge2", "risk.suicide_ge3", "risk.suicide_ge4", "risk.suicide_high"),
-    5: (
-        "risk.suicide", "risk.suicide_ge2", "risk.suicide_ge3", "risk.suicide_ge4", "risk.suicide_ge5",
-        "risk.suicide_high",
-    ),
-    6: ("risk.suicide", "risk.suicide_behaviour", "risk.suicide_high"),
-}  # fmt: skip
+_RAISED: Final[Mapping[int, tuple[str, ...]]] = {0: ("risk.suicide_imminent",), **IMPLIED_BY_YES}
 """What a yes to the question on a rung is evidence of; on rung 0 ("are you safe right now?") a no."""
 
 _RECENT: Final = ("now", "24h", "month", "3months")

@@ -11,12 +11,12 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Final
 
 from detectors.lexicon.foreign import foreign_answer
 from detectors.lexicon.rules import Hit, Rules, words_of
 from detectors.normalise import normalise
+from detectors.signals import IMPLIED_BY_YES
 
 __all__ = ["hastens", "inherited", "read_answer", "recency"]
 
@@ -37,18 +37,6 @@ _BRIEF: Final = 12  # in a message of so many words, a yes or no may come after 
 _ENGLISH: Final = frozenset(
     ("i", "i'm", "i've", "i'd", "the", "yes", "yeah", "yep", "nope", "nah", "not", "my", "it", "it's", "don't")
 )
-
-_INHERITED: Final[Mapping[int, tuple[str, ...]]] = MappingProxyType({
-    1: ("risk.suicide",),
-    2: ("risk.suicide", "risk.suicide_ge2"),
-    3: ("risk.suicide", "risk.suicide_ge2", "risk.suicide_ge3"),
-    4: ("risk.suicide", "risk.suicide_ge2", "risk.suicide_ge3", "risk.suicide_ge4", "risk.suicide_high"),
-    5: (
-        "risk.suicide", "risk.suicide_ge2", "risk.suicide_ge3", "risk.suicide_ge4", "risk.suicide_ge5",
-        "risk.suicide_high",
-    ),
-    6: ("risk.suicide_behaviour",),
-})  # fmt: skip
 
 _CLAUSE: Final = re.compile(
     r"([.!?\n;:,()\"…。！？、，]+|\s-+\s|\b(?:but|though|although|except|however|because|then again|however|since)\b)"
@@ -113,7 +101,8 @@ def inherited(question: int, answers: Mapping[str, float]) -> dict[str, float]:
         value = answers.get("answer.deny", 0.0)
         return {"risk.suicide_imminent": value} if value >= _SAID else {}
     value = answers.get("answer.affirm", 0.0)
-    return dict.fromkeys(_INHERITED.get(question, ()), value) if value >= _SAID else {}
+    implied = ("risk.suicide_behaviour",) if question == _BEHAVIOUR else IMPLIED_BY_YES.get(question, ())
+    return dict.fromkeys(implied, value) if value >= _SAID else {}
 
 
 def recency(text: str) -> str | None:

@@ -107,12 +107,7 @@ def _answer(reading: Reading, text: str, question: int, language: str | None) ->
     """Adds what the text says to the safety question that is open, and what that means for the risk that was asked about."""
     answers = read_answer(text, question, language)
     reading.values.update(answers)
-    implied = inherited(question, answers)
-    if question == _SAFE_NOW:  # a no is no word on suicide: the danger may be somebody else
-        for name, value in implied.items():
-            reading.lift(name, value)
-        return
-    for name, value in implied.items():
+    for name, value in inherited(question, answers).items():
         if reading.lift(name, value) and name == "risk.suicide_behaviour":
             reading.tags[name] = recency(text) or "unknown"
     affirmed = answers["answer.affirm"]
@@ -121,7 +116,8 @@ def _answer(reading: Reading, text: str, question: int, language: str | None) ->
             reading.lift(_PLANNED, affirmed)  # whoever is asked about suicide means that by "a plan"
         if question in _INTENDED and hastens(text):
             reading.lift("risk.suicide_imminent", min(affirmed, _SOON))
-    _consistent(reading)
+    if question != _SAFE_NOW:  # a no to being safe is no word on suicide: the danger may be somebody else
+        _consistent(reading)
 
 
 def _digest() -> str:

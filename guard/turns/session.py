@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from detectors.signals import LADDER_RUNGS, PEAK_CLASSES, Scores, Side, vocabulary
+from detectors.signals import IMPLIED_BY_YES, LADDER_RUNGS, PEAK_CLASSES, Scores, Side, vocabulary
 from policies.decision import Band, SessionView
 
 __all__ = [
@@ -77,16 +77,6 @@ _ELEVATED: Final = (
     "risk.psychosis",
     "risk.mania",
     "risk.eating_medical",
-)
-_RUNG_PEAKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "wish": ("suicide",),
-        "thoughts": ("suicide", "suicide_ge2"),
-        "method": ("suicide", "suicide_ge2", "suicide_ge3"),
-        "intent": ("suicide", "suicide_ge2", "suicide_ge3", "suicide_ge4", "suicide_high"),
-        "plan": ("suicide", "suicide_ge2", "suicide_ge3", "suicide_ge4", "suicide_ge5", "suicide_high"),
-        "behaviour": ("suicide", "suicide_behaviour", "suicide_high"),
-    }
 )
 _AFFIRMED: Final = 0.9
 _STATED: Final = tuple(signal.name for signal in vocabulary(Side.USER) if signal.name.startswith("context.stated."))
@@ -289,8 +279,8 @@ def _raise_peaks(state: SessionState, turn: UserTurn, answer: Answer | None) -> 
         if value >= _FAINT:
             lift(name, value)
     if answer is not None and answer.word == "affirm" and answer.rung:
-        for name in _RUNG_PEAKS[LADDER_RUNGS[answer.rung - 1]]:
-            lift(name, _AFFIRMED)
+        for signal in IMPLIED_BY_YES[answer.rung]:
+            lift(signal.removeprefix("risk."), _AFFIRMED)
     if answer is not None and answer.rung == 0 and answer.word == "deny":
         lift("suicide_imminent", _AFFIRMED)
     return peaks
