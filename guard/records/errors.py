@@ -2,6 +2,7 @@
 
 HandrailError
 ├── DatabaseTooOld       PostgreSQL older than 15
+├── RightsMissing        the database's user may not make or take on a role
 ├── SchemaUnknown        the database was migrated by a newer version
 ├── VocabularyMismatch   a vocabulary version is stored with other signals
 ├── KeyUnusable          the master key cannot be read, or does not open what it should
@@ -21,6 +22,7 @@ __all__ = [
     "NameTaken",
     "NotFound",
     "RequestRefused",
+    "RightsMissing",
     "SchemaUnknown",
     "TextDestroyed",
     "VocabularyMismatch",
@@ -29,6 +31,10 @@ __all__ = [
 
 class DatabaseTooOld(HandrailError):
     """PostgreSQL is older than 15."""
+
+
+class RightsMissing(HandrailError):
+    """The database's user may not make, or not take on, one of the roles of the second wall."""
 
 
 class SchemaUnknown(HandrailError):
