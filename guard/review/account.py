@@ -1,0 +1,7 @@
+"""A reviewer's own account (being written)."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/review")

@@ -1,0 +1,69 @@
+"""The console as one ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final
+
+from fastapi import FastAPI
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+from starlette.requests import Request
+
+from guard.records.keys import Keys
+from guard.review import account, login, shell
+from guard.review.failures import answer_errors, error_page
+from guard.review.headers import App, Guarded
+from guard.review.pages import NAV, templates
+from guard.settings import Settings
+
+__all__ = ["create_app"]
+
+_ROOMS: Final = ("queue", "case", "feedback")
+
+Pool = AsyncConnectionPool[AsyncConnection[Any]]
+
+
+def create_app(
+    *, pool: Pool, settings: Settings, keys: Keys, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> App:
+    """The application. ``pool`` is opened with it and closed after its last request.
+
+    Its pages find ``pool``, ``settings``, ``keys`` (they open stored text and secrets) and ``clock`` (the time, UTC) in
+    ``request.app.state``.
+    """
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        await pool.open(wait=False)
+        try:
+            yield
+        finally:
+            await pool.close(timeout=2.0)
+
+    app = FastAPI(title="Handrail", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life, redirect_slashes=False)
+    app.state.pool, app.state.settings, app.state.keys, app.state.clock = pool, settings, keys, clock
+    app.state.templates = templates()
+    for name in _ROOMS:
+        if find_spec(f"guard.review.{name}") is not None:
+            room = import_module(f"guard.review.{name}")
+            if hasattr(room, "router"):
+                app.include_router(room.router)
+    for router in (login.router, account.router, shell.router):
+        app.include_router(router)
+    app.mount("/review/static", shell.files())
+    app.state.places = frozenset({getattr(route, "path", "") for route in app.routes} & {entry.href for entry in NAV})
+    answer_errors(app)
+    return Guarded(app, _refuse(app))
+
+
+def _refuse(app: FastAPI) -> App:
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        request = Request({**scope, "app": app}, receive)
+        await error_page(request, 403, "")(scope, receive, send)
+
+    return answer
