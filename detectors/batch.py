@@ -17,8 +17,8 @@ import orjson
 
 from detectors.contract import Item, Speaker, Utterance
 from detectors.language import identify
+from detectors.passages import reply_items
 from detectors.scorer.tiers import Tiered
-from detectors.sentences import split
 from detectors.signals import Scores, Side, Tier, vocabulary
 
 __all__ = ["LONGEST_LINE", "Asked", "Unread", "Worker", "read_lines", "score_rows"]
@@ -30,7 +30,6 @@ _ROWS: Final = 64  # read ahead, so that a model gets whole batches
 _ITEMS: Final = 256  # scored at once, however many sentences a reply has
 _CONTEXT: Final = 4  # messages before a person's, as the gateway gives them
 _CONTEXT_CHARACTERS: Final = 1200
-_TAIL: Final = 600  # of a reply, before a sentence of it
 _HISTORY: Final = 32  # messages that say which language a session is in
 _SPEAKERS: Final = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT}
 
@@ -211,17 +210,7 @@ def _user_items(said: Sequence[Utterance], asked: Asked | None) -> list[Item]:
 
 def _reply_items(said: Sequence[Utterance]) -> list[Item]:
     *before, last = said
-    words = next((utterance.text for utterance in reversed(before) if utterance.speaker is Speaker.USER), "")
-    user = (Utterance(Speaker.USER, words[-_CONTEXT_CHARACTERS:]),) if words else ()
-    language = _language(before)
-    items = []
-    for start, end in split(last.text):
-        sentence, tail = last.text[start:end], last.text[max(0, start - _TAIL) : start]
-        if sentence.strip():
-            context = (*user, Utterance(Speaker.ASSISTANT, tail)) if tail else user
-            items.append(Item(Side.REPLY, sentence, context, language=language))
-    items.append(Item(Side.REPLY, last.text, user, whole=True, language=language))
-    return items
+    return reply_items(last.text, before, language=_language(before))
 
 
 def _scored(rows: Sequence[_Row | _Bad], worker: Worker) -> Iterator[str]:

@@ -6,19 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from detectors import sentences
-from detectors.contract import Item, Speaker, Utterance
+from detectors.contract import Item
 from detectors.encoder.manifest import read_manifest, shipped
 from detectors.evaluation.errors import RowsUnfit
 from detectors.evaluation.rows import Row, read_scores
+from detectors.passages import reply_items
 from detectors.signals import SIGNALS, Scores, Side
 
-__all__ = ["NAMES", "Answers", "answer"]
+__all__ = ["NAMES", "Answers", "answer", "highest", "items_of"]
 
 NAMES: Final = ("full", "model", "lexicon")
 
 _BATCH: Final = 64
-_TAIL: Final = 600
 
 Answers = Mapping[str, Mapping[str, float]]
 """Signals' values by row id."""
@@ -39,11 +38,11 @@ def answer(source: str, rows: Sequence[Row], device: str = "auto") -> tuple[str,
     found: dict[str, Mapping[str, float]] = {}
     for start in range(0, len(rows), _BATCH):
         part = rows[start : start + _BATCH]
-        items = [_items(row) for row in part]
+        items = [items_of(row) for row in part]
         scores = score([item for own in items for item in own])
         at = 0
         for row, own in zip(part, items, strict=True):
-            found[row.id] = _highest(own, scores[at : at + len(own)])
+            found[row.id] = highest(own, scores[at : at + len(own)])
             at += len(own)
     return name, found, thresholds
 
@@ -78,25 +77,14 @@ def _scorer(source: str, path: Path, device: str) -> tuple[str, _Score, dict[str
     return tier.name, tier.score, thresholds
 
 
-def _items(row: Row) -> list[Item]:
+def items_of(row: Row) -> list[Item]:
     """As the gateway would ask: a person's turn at once; a reply by sentences, each with what came before, and whole."""
     if row.side is Side.USER:
         return [Item(Side.USER, row.text, row.context, row.question)]
-    user = next((turn for turn in reversed(row.context) if turn.speaker is Speaker.USER), None)
-    before = (user,) if user is not None else ()
-    items = []
-    for start, end in sentences.split(row.text):
-        text = row.text[start:end]
-        if text.strip():
-            said = row.text[max(0, start - _TAIL) : start]
-            context = (*before, Utterance(Speaker.ASSISTANT, said)) if said.strip() else before
-            items.append(Item(Side.REPLY, text, context))
-    if row.whole:
-        items.append(Item(Side.REPLY, row.text, before, whole=True))
-    return items
+    return reply_items(row.text, row.context, whole=row.whole)
 
 
-def _highest(items: Sequence[Item], scores: Sequence[Scores]) -> dict[str, float]:
+def highest(items: Sequence[Item], scores: Sequence[Scores]) -> dict[str, float]:
     """The highest over a reply's sentences; what is judged on the whole, from the whole."""
     found: dict[str, float] = {}
     sentences_seen = any(not item.whole for item in items)

@@ -11,12 +11,13 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from detectors.encoder.framing import TRAINED, Frame, Framer
+from detectors.encoder.framing import Frame, Framer
 from detectors.encoder.heads import HEADS, RECENCIES
 from detectors.training.augment import augment
 from detectors.training.example import RISK, Example
+from detectors.training.served import ON_WHOLE, Bag, bags
 
-__all__ = ["Batch", "Mixture", "collate", "draw", "positive_weights", "targets"]
+__all__ = ["Batch", "Mixture", "collate", "draw", "highest", "positive_weights", "targets"]
 
 _BUCKET: Final = 40  # batches that are sorted by length together
 _WEAK: Final = 0.3  # what an everyday text says of risk, against what the corpus says
@@ -30,14 +31,23 @@ Mixture = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Tensors of one step: inputs ``[batch, tokens]``, labels and weights ``[batch, heads]``, recency's class or -100."""
+    """Tensors of one step: inputs ``[frames, tokens]``, ``owner`` ``[frames]`` the bag that each frame is in, labels and
+    weights ``[bags, heads]``, recency's class or -100 ``[bags]``. ``examples``: how many they are of."""
 
     input_ids: Tensor
     attention_mask: Tensor
     token_type_ids: Tensor
+    owner: Tensor
     labels: Tensor
     weights: Tensor
     recency: Tensor
+    examples: int
+
+
+def highest(logits: Tensor, owner: Tensor, size: int) -> Tensor:
+    """``[bags, outputs]`` from ``[frames, outputs]``: of each output the highest in the bag."""
+    found = torch.full((size, logits.shape[1]), -torch.inf, dtype=logits.dtype, device=logits.device)
+    return found.scatter_reduce(0, owner.unsqueeze(1).expand_as(logits), logits, "amax", include_self=False)
 
 
 def collate(frames: Sequence[Frame], pad: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -54,15 +64,15 @@ def collate(frames: Sequence[Frame], pad: int) -> tuple[Tensor, Tensor, Tensor]:
     return ids, mask, types
 
 
-def targets(examples: Sequence[Example]) -> tuple[Tensor, Tensor, Tensor]:
-    """Labels, weights (0 where unknown) and recency classes."""
-    labels = torch.zeros(len(examples), len(HEADS))
-    weights = torch.zeros(len(examples), len(HEADS))
-    recency = torch.full((len(examples),), -100, dtype=torch.long)
-    for at, example in enumerate(examples):
+def targets(of: Sequence[tuple[Example, Bag]]) -> tuple[Tensor, Tensor, Tensor]:
+    """Labels, weights (0 where unknown, or not what the bag answers for) and recency classes."""
+    labels = torch.zeros(len(of), len(HEADS))
+    weights = torch.zeros(len(of), len(HEADS))
+    recency = torch.full((len(of),), -100, dtype=torch.long)
+    for at, (example, bag) in enumerate(of):
         for name, value in example.labels.items():
             column = _AT.get(name)
-            if column is None:
+            if column is None or bag.whole not in (None, ON_WHOLE[column]):
                 continue
             labels[at, column] = value
             weak = example.source != "corpus" and name in RISK
@@ -115,17 +125,23 @@ def draw(
         for at in chosen:
             example = examples[at]
             written = replace(example, text=augment(example.text, own))
-            ready.append((framer.frame(written.item, longest=TRAINED), example))
-        ready.sort(key=lambda pair: len(pair[0].ids))
+            made = bags(written, framer, own)
+            ready.append((sum(len(frame.ids) for bag in made for frame in bag.frames), example, made))
+        ready.sort(key=lambda each: each[0])
         places = list(range(0, len(ready), size))
         own.shuffle(places)
         for place in places:
             done += 1
             if done <= skip:
                 continue
-            part = ready[place : place + size]
-            ids, mask, types = collate([frame for frame, _ in part], framer.pad)
-            yield Batch(ids, mask, types, *targets([example for _, example in part]))
+            yield _batch([(example, made) for _, example, made in ready[place : place + size]], framer.pad)
+
+
+def _batch(part: Sequence[tuple[Example, Sequence[Bag]]], pad: int) -> Batch:
+    of = [(example, bag) for example, made in part for bag in made]
+    frames = [frame for _, bag in of for frame in bag.frames]
+    owner = torch.tensor([at for at, (_, bag) in enumerate(of) for _ in bag.frames])
+    return Batch(*collate(frames, pad), owner, *targets(of), len(part))
 
 
 def _order(examples: Sequence[Example], mixture: Mixture, random: Random) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,7 @@ def train(
     sources: Sequence[str] | None = None,
     init: Path | None = None,
     rate: float | None = None,
+    draw: Mapping[str, float] | None = None,
     device: str = "auto",
     name: str = "handrail-minilm",
     version: str = "0",
@@ -35,7 +36,8 @@ def train(
 ) -> Path:
     """Trains, exports and evaluates; returns the model's folder, ``out/model``.
 
-    ``init``: weights of an earlier run (its ``network.pt``) to start from. Raises :class:`TrainingError`.
+    ``init``: weights of an earlier run (its ``network.pt``) to start from. ``draw``: how much of a source an epoch draws
+    where that is not the default. Raises :class:`TrainingError`.
     """
     # With threads that spin while they wait, a neighbour on one of two cores makes a step ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -75,6 +77,8 @@ def train(
     plan = Plan(seed=seed, epochs=epochs, minutes=minutes, bf16=device.startswith("cuda"))
     if rate is not None:
         plan = replace(plan, rate=rate)
+    if draw:
+        plan = replace(plan, mixture={**plan.mixture, **_shares(draw, plan.mixture)})
     trainer = Trainer(network, framer, parts.train, _watched(parts.validation), plan, out, device=device)
     if resume:
         trainer.resume()
@@ -95,6 +99,15 @@ def train(
         (out / f"test-{label}.json").write_bytes(findings_json(findings))
     tell(f"figures on the test split: {out / 'test-model.json'}, {out / 'test-lexicon.json'}")
     return folder
+
+
+def _shares(draw: Mapping[str, float], known: Mapping[str, float]) -> Mapping[str, float]:
+    for source, share in draw.items():
+        if source not in known:
+            raise TrainingError(f"there is no source {source!r} to draw from; choose from {', '.join(known)}")
+        if not 0 <= share <= 10:
+            raise TrainingError(f"{share:g} of {source} cannot be drawn; give a share from 0 to 10")
+    return draw
 
 
 def _watched(validation: Sequence[Example]) -> list[Example]:

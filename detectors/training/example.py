@@ -34,6 +34,7 @@ class Example:
     ``labels``: a probability for each signal that the source speaks of; what is not in it is left out of the loss.
     ``group``: what must not be parted between training and evaluation (an author, a script, a situation), unique within
     ``source``. ``recency``: of behaviour, where it is known. ``slices``: names under which evaluation counts it.
+    ``edition``: of the corpus; each is split by itself, so that a later one leaves earlier splits alone.
     """
 
     source: str
@@ -47,6 +48,7 @@ class Example:
     recency: str | None = None
     voice: str | None = None
     slices: tuple[str, ...] = field(default=())
+    edition: int = 1
 
     @property
     def item(self) -> Item:

@@ -16,14 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from detectors.encoder.backend import Logits
-from detectors.encoder.framing import TRAINED, Framer
+from detectors.encoder.framing import Frame, Framer
 from detectors.encoder.heads import HEADS, LEVELS, OUTPUTS
 from detectors.encoder.network import Network
 from detectors.evaluation.measures import Ranking, area_under_roc
 from detectors.signals import SIGNALS, Side
-from detectors.training.batches import Batch, collate, draw, positive_weights
+from detectors.training.batches import Batch, collate, draw, highest, positive_weights
 from detectors.training.errors import RunUnfit
 from detectors.training.example import Example
+from detectors.training.served import served
 
 __all__ = ["MIXTURE", "Plan", "Trainer", "infer", "load_weights", "save_weights"]
 
@@ -62,18 +63,21 @@ class Plan:
 
 
 def infer(network: Network, framer: Framer, examples: Sequence[Example], *, size: int = 64, device: str = "cpu") -> Logits:
-    """Logits of every example, ``[examples, outputs]``, without dropout and augmentation."""
+    """Logits of every example, ``[examples, outputs]``, as they are served, without dropout and augmentation."""
     network.eval()
-    frames = [framer.frame(example.item, longest=TRAINED) for example in examples]
-    order = sorted(range(len(frames)), key=lambda at: len(frames[at].ids))
-    rows: list[Any] = [None] * len(frames)
-    with torch.inference_mode():
-        for start in range(0, len(order), size):
-            places = order[start : start + size]
-            ids, mask, types = (part.to(device) for part in collate([frames[at] for at in places], framer.pad))
-            for at, row in zip(places, network(ids, mask, types).float().cpu().numpy(), strict=True):
-                rows[at] = row
-    return np.stack(rows)
+
+    def answer(frames: Sequence[Frame]) -> Logits:
+        rows: list[Any] = [None] * len(frames)
+        order = sorted(range(len(frames)), key=lambda at: len(frames[at].ids))
+        with torch.inference_mode():
+            for start in range(0, len(order), size):
+                places = order[start : start + size]
+                ids, mask, types = (part.to(device) for part in collate([frames[at] for at in places], framer.pad))
+                for at, row in zip(places, network(ids, mask, types).float().cpu().numpy(), strict=True):
+                    rows[at] = row
+        return np.stack(rows)
+
+    return served(examples, framer, answer)
 
 
 class Trainer:
@@ -210,6 +214,7 @@ class Trainer:
                 batch.attention_mask.to(self._device),
                 batch.token_type_ids.to(self._device),
             ).float()
+        logits = highest(logits, batch.owner.to(self._device), len(batch.labels))
         loss = self._loss(logits, batch)
         loss.backward()
         nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
@@ -228,7 +233,7 @@ class Trainer:
         heads = logits[:, : len(HEADS)]
         labels, weights = batch.labels.to(self._device), batch.weights.to(self._device)
         each = nn.functional.binary_cross_entropy_with_logits(heads, labels, reduction="none", pos_weight=self._positive)
-        loss = (each * weights).sum() / len(labels)
+        loss = (each * weights).sum() / batch.examples
         recency = batch.recency.to(self._device)
         if bool((recency >= 0).any()):
             loss = loss + nn.functional.cross_entropy(logits[:, len(HEADS) :], recency, ignore_index=-100)

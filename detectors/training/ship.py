@@ -9,25 +9,27 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import orjson
 from tokenizers import Tokenizer
 
-from detectors.contract import Item
 from detectors.encoder.backend import OnnxBackend, padded
-from detectors.encoder.framing import TRAINED, Framer
-from detectors.encoder.heads import HEADS, OUTPUTS
-from detectors.encoder.network import Network
+from detectors.encoder.framing import Framer
+from detectors.encoder.heads import OUTPUTS
+from detectors.evaluation.answers import highest, items_of
 from detectors.evaluation.rows import Row
 from detectors.evaluation.study import Finding
 from detectors.scorer.tiers import Tier
-from detectors.signals import SIGNALS, VOCABULARY_VERSION
+from detectors.signals import VOCABULARY_VERSION
 from detectors.training.example import Example
-from detectors.training.export import export
 from detectors.training.fit import PREVALENCE, Fitted, fit
+from detectors.training.served import served
 from detectors.training.sources import LICENCES
+
+if TYPE_CHECKING:
+    from detectors.encoder.network import Network
 
 __all__ = ["build", "calibrate", "findings_json", "row_of", "say"]
 
@@ -48,6 +50,8 @@ def build(
     counts: Mapping[str, int],
 ) -> Fitted:
     """Writes the model's folder. ``network`` has eager attention. ``counts``: training examples by source."""
+    from detectors.training.export import export  # torch, which a calibration does without
+
     folder.mkdir(parents=True, exist_ok=True)
     export(network, folder / _WEIGHTS)
     shutil.copyfile(tokenizer, folder / _TOKENIZER)
@@ -67,14 +71,7 @@ def calibrate(
     weights, copied = folder / _WEIGHTS, folder / _TOKENIZER
     framer = Framer(Tokenizer.from_file(str(copied)))
     backend = OnnxBackend(str(weights))
-    # What is judged on passages is calibrated on texts that are given as passages, whole replies among them.
-    passages = [framer.frame(replace(example.item, whole=False), longest=TRAINED) for example in validation]
-    logits = padded(backend, passages, framer.pad, len(OUTPUTS))
-    wholes = [at for at, example in enumerate(validation) if example.whole]
-    if wholes:
-        frames = [framer.frame(validation[at].item, longest=TRAINED) for at in wholes]
-        columns = [at for at, head in enumerate(HEADS) if SIGNALS[head].whole]
-        logits[np.ix_(wholes, columns)] = padded(backend, frames, framer.pad, len(OUTPUTS))[:, columns]
+    logits = served(validation, framer, lambda frames: padded(backend, frames, framer.pad, len(OUTPUTS)))
     fitted = fit(validation, logits, say(lexicon, validation))
     manifest = {
         "name": name,
@@ -110,17 +107,17 @@ def calibrate(
 
 
 def say(tier: Tier, examples: Sequence[Example] | Sequence[Row]) -> list[dict[str, float]]:
-    """What a tier answers of each, signals by name, missing ones left out."""
-    items = [example.item if isinstance(example, Example) else _item(example) for example in examples]
-    return [
-        dict(scores.answered())
-        for start in range(0, len(items), _BATCH)
-        for scores in tier.score(items[start : start + _BATCH])
-    ]
-
-
-def _item(row: Row) -> Item:
-    return Item(row.side, row.text, row.context, row.question, row.whole, "en")
+    """What a tier answers of each as it would be asked, signals by name, missing ones left out."""
+    found = []
+    for start in range(0, len(examples), _BATCH):
+        rows = [each if isinstance(each, Row) else row_of(each, 0) for each in examples[start : start + _BATCH]]
+        items = [items_of(row) for row in rows]
+        scores = tier.score([replace(item, language="en") for own in items for item in own])
+        at = 0
+        for own in items:
+            found.append(highest(own, scores[at : at + len(own)]))
+            at += len(own)
+    return found
 
 
 def row_of(example: Example, at: int) -> Row:

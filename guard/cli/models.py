@@ -56,6 +56,14 @@ def train(
     source: Annotated[
         list[str] | None, typer.Option(help="Only this source; may be given more than once.", show_default=False)
     ] = None,
+    draw: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SOURCE=SHARE",
+            help="How much of a source an epoch draws; may be given more than once.",
+            show_default=False,
+        ),
+    ] = None,
     init: Annotated[Path | None, typer.Option(help="Start from an earlier run's network.pt.", show_default=False)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", callback=device_name)] = "auto",
     name: Annotated[str, typer.Option(help="The model's name.")] = "handrail-minilm",
@@ -73,12 +81,21 @@ def train(
         seed=seed,
         rate=rate,
         sources=source,
+        draw=dict(map(_share, draw or ())),
         init=init,
         device=device,
         name=name,
         version=version,
         tell=lambda line: console().print(line, highlight=False, markup=False),
     )
+
+
+def _share(given: str) -> tuple[str, float]:
+    source, _, share = given.partition("=")
+    try:
+        return source, float(share)
+    except ValueError:
+        raise typer.BadParameter(f"{given!r} is no share of a source; write goemotions=0.3", param_hint="--draw") from None
 
 
 def evaluate(

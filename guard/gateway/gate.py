@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from detectors.passages import TAIL
 from detectors.sentences import LONGEST, boundaries
 from guard.gateway.errors import UpstreamFailed
 from guard.gateway.held import (
@@ -37,7 +38,6 @@ from guard.turns.contract import Ending, Passage, Reply, Verdict, VerdictKind
 __all__ = ["Edited", "Gate", "Out", "Piece", "Speak", "Ticket"]
 
 _TERMINATOR: Final = re.compile(r"[.!?…。！？｡؟۔।\n]")
-_TAIL: Final = 600  # characters of a channel's past that go with a passage
 _SAID: Final = frozenset({"content", "refusal", "structured"})
 _MOST_TRACKS: Final = 4096
 _APART: Final = 4  # values of one slot that are judged as they come; what says more than that is read as running text
@@ -348,7 +348,7 @@ class Gate:
         passage = Passage(track.choice, track.channel, words, track.tail, track.asked == 0)
         start = track.asked
         track.asked += len(text)
-        track.tail = (track.tail + words)[-_TAIL:]
+        track.tail = (track.tail + words)[-TAIL:]
         self._ready.append(Ticket(passage, track, start, track.asked))
 
     def _finish(self, index: int, reason: str | None, *, cut: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from detectors.corpus.reading import FOLDER, read_corpus
 from detectors.training.example import Example
@@ -12,9 +12,10 @@ __all__ = ["read"]
 
 
 def read(folder: Path = FOLDER) -> Iterator[Example]:
-    """All items. ``group`` is the situation; the file's name is the slice."""
+    """All items. ``group`` is the situation; the file's name is a slice, and files ``second-*`` are the second edition."""
     for item in read_corpus(folder).items:
         labels = item.labels
+        second = PurePath(item.file).name.startswith("second-")
         yield Example(
             "corpus",
             item.situation,
@@ -26,5 +27,6 @@ def read(folder: Path = FOLDER) -> Iterator[Example]:
             labels.whole,
             labels.recency,
             item.voice,
-            (item.file.removesuffix(".txt"),),
+            (item.file.removesuffix(".txt"), *(("second edition",) if second else ())),
+            2 if second else 1,
         )

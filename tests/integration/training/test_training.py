@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,8 @@ import pytest
 import torch
 
 from detectors.contract import Item, Speaker, Utterance
-from detectors.encoder.backend import OnnxBackend, padded
-from detectors.encoder.framing import Framer
+from detectors.encoder.backend import Backend, Logits, OnnxBackend, padded
+from detectors.encoder.framing import Frame, Framer
 from detectors.encoder.heads import HEADS, LEVELS, OUTPUTS
 from detectors.signals import Side
 from detectors.training.errors import RunUnfit
@@ -43,6 +45,10 @@ def _examples() -> list[Example]:
             Example("hypo", f"h{at}", Side.REPLY, f"no {words} {at}", {"refusal.any": float(not risky)}, whole=True)
         )
     return found
+
+
+def _padded(frames: Sequence[Frame], *, backend: Backend, pad: int) -> Logits:
+    return padded(backend, frames, pad, len(OUTPUTS))
 
 
 def _trainer(framer: Framer, folder: Path, **changes: Any) -> Any:
@@ -126,19 +132,21 @@ def test_the_exported_file_says_the_same_on_both_backends(framer: Framer, tmp_pa
     from detectors.training.export import export
     from detectors.training.loop import infer
     from detectors.training.pretrained import eager
+    from detectors.training.served import served
 
     trainer = _trainer(framer, tmp_path, epochs=4)
     trainer.run()
     export(eager(trainer._network), tmp_path / "model.onnx")
     examples = _examples()
     exact = infer(trainer._network, framer, examples)
-    frames = [framer.frame(example.item) for example in examples]
-    onnx = padded(OnnxBackend(str(tmp_path / "model.onnx"), threads=1), frames, framer.pad, len(OUTPUTS))
-    restored = padded(TorchBackend(tmp_path / "model.onnx", "cpu"), frames, framer.pad, len(OUTPUTS))
+    int8, floats = OnnxBackend(str(tmp_path / "model.onnx"), threads=1), TorchBackend(tmp_path / "model.onnx", "cpu")
+    onnx, restored = (
+        served(examples, framer, partial(_padded, backend=backend, pad=framer.pad)) for backend in (int8, floats)
+    )
     assert np.percentile(np.abs(restored - onnx), 99) < TOLERANCE
     assert np.percentile(np.abs(exact - onnx), 99) < TOLERANCE
     assert (np.diff(onnx[:, : len(LEVELS)], axis=1) <= 0).all()
-    alone = padded(OnnxBackend(str(tmp_path / "model.onnx"), threads=1), frames[:1], framer.pad, len(OUTPUTS))
+    alone = served(examples[:1], framer, partial(_padded, backend=int8, pad=framer.pad))
     np.testing.assert_allclose(alone[0], onnx[0], atol=TOLERANCE)
     (tmp_path / "other.onnx").write_bytes(b"no graph")
     with pytest.raises(ModelUnfit, match="export the model again"):

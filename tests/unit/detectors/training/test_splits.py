@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +39,18 @@ def test_every_example_is_in_one_split_and_situations_stay_together() -> None:
                 home[example.group].add(name)
     assert all(len(names) == 1 for names in home.values())
     assert min(len(parts.train), len(parts.validation), len(parts.test)) > 0
+
+
+def test_a_later_edition_leaves_the_splits_of_the_first_alone() -> None:
+    first = _corpus(80)
+    later = [
+        replace(example, group=f"later-{example.group}", text=f"{_words(example.text)} new", edition=2) for example in first
+    ]
+    before, after = split(first), split([*later, *first])
+    for name in ("train", "validation", "test"):
+        old = {example.text for example in getattr(before, name)}
+        assert {example.text for example in getattr(after, name) if example.edition == 1} == old
+    assert any(example.edition == 2 for example in after.test)
 
 
 def test_held_voices_train_and_tune_nothing() -> None:

@@ -1,0 +1,60 @@
+"""Replies are learned, calibrated and measured as they are served: by passages, the highest counting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+import numpy as np
+import pytest
+
+from detectors.contract import Speaker, Utterance
+from detectors.encoder.backend import Logits
+from detectors.encoder.framing import Frame, Framer
+from detectors.encoder.heads import OUTPUTS
+from detectors.signals import SIGNALS, Side
+from detectors.training.example import Example
+from detectors.training.served import ON_WHOLE, bags, served
+from tests.unit.detectors.encoder.wordpiece import tokenizer
+
+_ASKED = (Utterance(Speaker.USER, "hello how are you"),)
+_REPLY = "I hear you and that hurts. I can not help you with it. Say more if you want to."
+
+
+@pytest.fixture(scope="module")
+def framer() -> Framer:
+    return Framer(tokenizer())
+
+
+def _reply(text: str = _REPLY, *, whole: bool = False) -> Example:
+    return Example("corpus", "g", Side.REPLY, text, {"refusal.any": 1.0}, _ASKED, whole=whole)
+
+
+def test_a_reply_is_its_passages_and_where_it_is_judged_so_its_whole(framer: Framer) -> None:
+    passages, *none = bags(_reply(), framer)
+    assert (len(passages.frames), passages.whole, none) == (3, None, [])
+    whole, passages = bags(_reply(whole=True), framer)
+    assert (len(whole.frames), whole.whole, len(passages.frames), passages.whole) == (1, True, 3, False)
+    (blank,) = bags(_reply("   ", whole=True), framer)
+    assert (len(blank.frames), blank.whole) == (1, None)
+
+
+def test_training_draws_some_replies_in_one_piece_and_bounds_the_long(framer: Framer) -> None:
+    long = _reply(" ".join(f"This is sentence number {at} of many." for at in range(30)))
+    sizes = {len(bags(long, framer, Random(seed))[0].frames) for seed in range(60)}
+    assert sizes == {1, 8}
+
+
+def test_the_highest_passage_counts_and_the_whole_for_itself(framer: Framer) -> None:
+    def answer(frames: Sequence[Frame]) -> Logits:
+        return np.array([[float(at)] * len(OUTPUTS) for at in range(len(frames))], dtype=np.float32)
+
+    person = Example("corpus", "u", Side.USER, "hello", {"risk.suicide": 0.0})
+    rows = served([person, _reply(whole=True), _reply()], framer, answer)
+    on_whole = np.array(ON_WHOLE)
+    assert rows[0].tolist() == [0.0] * len(OUTPUTS)
+    assert set(rows[1, on_whole]) == {1.0}
+    assert set(rows[1, ~on_whole]) == {4.0}
+    assert set(rows[2]) == {7.0}
+    assert on_whole.any()
+    assert all(SIGNALS[name].whole == on for name, on in zip(OUTPUTS, ON_WHOLE, strict=True) if name in SIGNALS)
