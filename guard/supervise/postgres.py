@@ -99,7 +99,7 @@ class EmbeddedPostgres:
             fresh = clusters.make(self._cluster, self._secret(clusters.SUPERUSER), self.log, give_up)
             clusters.clear_leftovers(self._cluster)
             self._launch(self._cluster, give_up)
-            if fresh or not self._reachable():
+            if fresh or not self._provided():
                 self._provide()
         except BaseException:
             self.stop()
@@ -159,17 +159,21 @@ class EmbeddedPostgres:
             return False
         return len(lines) > 7 and lines[7].strip() == "ready"  # src/include/utils/pidfile.h: line 8 is the status
 
-    def _reachable(self) -> bool:
+    def _provided(self) -> bool:
+        """Whether the owner can come in and take on each role that the tables are walled off for."""
         import psycopg
 
         try:
-            psycopg.connect(self.url, connect_timeout=10).close()
+            with psycopg.connect(self.url, connect_timeout=10) as connection:
+                statement = "select count(*) from pg_roles where rolname = any (%s) and pg_has_role(oid, 'SET')"
+                row = connection.execute(statement, [_walled_roles()]).fetchone()
         except psycopg.OperationalError:
             return False
-        return True
+        return row is not None and row[0] == len(_walled_roles())
 
     def _provide(self) -> None:
-        """Makes the role and its database: at the first start, or where an earlier one was killed before it came to this."""
+        """Makes the owner, its database and the roles that it takes on, so that it needs no right to make roles: at the
+        first start, where an earlier one was killed before it came to this, or after one of an older version."""
         import psycopg
         from psycopg import sql
 
@@ -180,10 +184,21 @@ class EmbeddedPostgres:
             connection.execute(sql.SQL("{} role {} login password {}").format(verb, name, word))
             if not connection.execute("select 1 from pg_database where datname = %s", [_NAME]).fetchone():
                 connection.execute(sql.SQL("create database {} owner {}").format(name, name))
+            for walled in _walled_roles():
+                role = sql.Identifier(walled)
+                if not connection.execute("select 1 from pg_roles where rolname = %s", [walled]).fetchone():
+                    connection.execute(sql.SQL("create role {} nologin").format(role))
+                connection.execute(sql.SQL("grant {} to {} with inherit false, set true").format(role, name))
 
     def _secret(self, role: str) -> str:
         return clusters.secret(self._home / f"postgres-{role}")
 
     def _url(self, role: str, database: str) -> str:
-        sockets = self._cluster.sockets if self._cluster else self._socket_dir
+        sockets = self._cluster.sockets if self._cluster else clusters.sockets(self._home, self._socket_dir)
         return f"postgresql://{role}:{self._secret(role)}@/{database}?host={quote(str(sockets), safe='')}"
+
+
+def _walled_roles() -> list[str]:
+    from guard.records.scope import Role
+
+    return [role.in_database for role in Role]
