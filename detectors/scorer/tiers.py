@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from detectors.contract import Item
+from detectors.scorer.explicit import heed
 from detectors.signals import Scores, vocabulary
 from detectors.signals import Tier as Answered
 
@@ -133,7 +134,7 @@ class Stack:
                     settled[at] = False
                     continue
                 above = merged[at]
-                merged[at] = _sound(scores) if above is None else merge(above, scores)
+                merged[at] = _sound(scores) if above is None else heed(merge(above, scores), scores)
         for at, scores in enumerate(merged):
             if scores is not None and scores.language is None and batch[at].language is not None:
                 merged[at] = replace(scores, language=batch[at].language)

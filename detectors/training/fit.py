@@ -22,6 +22,7 @@ from detectors.evaluation.measures import (
     expected_calibration_error,
     threshold_at_false_positives,
 )
+from detectors.scorer.explicit import lifted
 from detectors.signals import SIGNALS, Side
 from detectors.training.example import Example
 
@@ -101,7 +102,8 @@ def fit(
         words = np.array([lexicon[at].get(name, 0.0) for at in places])
         weights = _weights(labels, PREVALENCE[SIGNALS[name].side])
         calibration = platt(soft, own, weights, words if words.any() else None)
-        values = _probabilities(calibration, own, words)
+        said = [lexicon[at] for at in places]
+        values = _served(name, calibration, own, said)
         if all(name in lexicon[at] for at in places):
             area, other = (area_under_roc(Ranking(labels, each).curve()) for each in (values, words))
             if other > area + _MARGIN:
@@ -113,13 +115,19 @@ def fit(
         threshold = min(max(threshold, _BOUNDS[0]), _BOUNDS[1])
         groups = [f"{examples[at].source}/{examples[at].group}" for at in places]
         heads.append(
-            Head(name, column, round(threshold, 4), _rounded(calibration), _crossed(soft, own, words, weights, groups))
+            Head(name, column, round(threshold, 4), _rounded(calibration), _crossed(name, soft, own, said, weights, groups))
         )
     return Fitted(tuple(heads), left)
 
 
-def _probabilities(calibration: Calibration, logits: Vector, words: Vector) -> Vector:
-    return np.array([calibration.probability(float(x), float(w)) for x, w in zip(logits, words, strict=True)])
+def _served(name: str, calibration: Calibration, logits: Vector, said: Sequence[Mapping[str, float]]) -> Vector:
+    """What a reader of the scores gets: the calibrated probability, never below an explicit word of the lexicon."""
+    return np.array(
+        [
+            lifted(name, calibration.probability(float(logit), words.get(name, 0.0)), words)
+            for logit, words in zip(logits, said, strict=True)
+        ]
+    )
 
 
 def _weights(labels: Vector, least: float) -> Vector:
@@ -134,18 +142,23 @@ def _rounded(calibration: Calibration) -> Calibration:
     return Calibration(round(calibration.slope, 5), round(calibration.offset, 5), round(calibration.words, 5))
 
 
-def _crossed(labels: Vector, logits: Vector, words: Vector, weights: Vector, groups: Sequence[str]) -> float | None:
+def _crossed(
+    name: str,
+    labels: Vector,
+    logits: Vector,
+    said: Sequence[Mapping[str, float]],
+    weights: Vector,
+    groups: Sequence[str],
+) -> float | None:
     """Calibration error on each half by the other half's calibration; halves never part a group."""
     half = np.array([hashlib.sha256(group.encode()).digest()[0] % 2 for group in groups])
+    words = np.array([own.get(name, 0.0) for own in said])
     values = np.full(len(labels), np.nan)
     for side in (0, 1):
         own, other = half == side, half != side
         hits = labels[other] >= 0.5
         if not own.any() or min(hits.sum(), (~hits).sum()) < LEAST // 2:
             return None
-        values[own] = _probabilities(
-            platt(labels[other], logits[other], weights[other], words[other] if words[other].any() else None),
-            logits[own],
-            words[own],
-        )
+        calibration = platt(labels[other], logits[other], weights[other], words[other] if words[other].any() else None)
+        values[own] = _served(name, calibration, logits[own], [words for words, mine in zip(said, own, strict=True) if mine])
     return round(expected_calibration_error(Bins(labels, values), weights), 4)

@@ -1,0 +1,77 @@
+"""What the lexicon reads in so many words is never lowered by a model above it. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from detectors.signals import Scores, Tier, vocabulary
+
+__all__ = ["EXPLICIT", "heed", "is_heeded", "lifted"]
+
+EXPLICIT: Final = 0.5
+"""A lexicon's probability from which on a text says a thing in so many words."""
+
+_HEEDED: Final = (
+    "risk.",
+    "concern.",
+    "warning.",
+    "abuse.",
+    "violence.",
+    "context.",
+    "harm.",
+    "refusal.",
+    "boundary.",
+    "companion.",
+)
+_ANSWERS: Final = "answer."
+
+
+def is_heeded(name: str) -> bool:
+    """Whether the lexicon's explicit word on this signal stands. On affect and attachment words alone say little."""
+    return name.startswith(_HEEDED)
+
+
+def lifted(name: str, value: float, said: Mapping[str, float]) -> float:
+    """A model's ``value`` of a signal beside what the lexicon said of all signals: never below its explicit word.
+
+    Answers to a question stand together: where the lexicon reads one explicitly, all of them are as it reads them.
+    """
+    if name.startswith(_ANSWERS):
+        return said.get(name, 0.0) if _answered(said.items()) else value
+    word = said.get(name, 0.0)
+    return word if is_heeded(name) and word >= EXPLICIT and word > value else value
+
+
+def _answered(said: Iterable[tuple[str, float]]) -> bool:
+    return any(name.startswith(_ANSWERS) and value >= EXPLICIT for name, value in said)
+
+
+def heed(merged: Scores, words: Scores) -> Scores:
+    """``merged``, a model's answers above the lexicon's ``words``, with :func:`lifted` values.
+
+    A lifted value brings its span and tag; the tier stays the model's, which did answer. A value that stands without a span
+    of its own gets that of the words it agrees with.
+    """
+    if merged.side is not words.side or Tier.FULL not in merged.tiers:
+        return merged
+    said = {name: value for name, value in words.answered() if words.get(name).tier is Tier.LEXICON}
+    values, spans, tags = list(merged.values), dict(merged.spans), dict(merged.tags)
+    for at, signal in enumerate(vocabulary(merged.side)):
+        name = signal.name
+        if merged.tiers[at] != Tier.FULL or not math.isfinite(values[at]):
+            continue
+        value = lifted(name, values[at], said)
+        if value != values[at]:
+            values[at] = value
+            spans.pop(name, None)
+            tags.pop(name, None)
+            if name in words.spans:
+                spans[name] = words.spans[name]
+            if name in words.tags:
+                tags[name] = words.tags[name]
+        elif name not in spans and name in words.spans and said.get(name, 0.0) >= EXPLICIT <= value:
+            spans[name] = words.spans[name]
+    return replace(merged, values=tuple(values), spans=spans, tags=tags)

@@ -1,0 +1,61 @@
+"""An explicit word of the lexicon is never lowered by the tier above it."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.scorer.explicit import EXPLICIT, heed, is_heeded
+from detectors.scorer.tiers import merge
+from detectors.signals import Scores, Side, Tier, vocabulary
+
+_SIDES = st.sampled_from((Side.USER, Side.REPLY))
+
+
+@st.composite
+def _tier(draw: st.DrawFn, side: Side, tier: Tier) -> Scores:
+    names = [signal.name for signal in vocabulary(side)]
+    chosen = draw(st.lists(st.sampled_from(names), max_size=12, unique=True)) if tier is Tier.FULL else names
+    given = draw(st.lists(st.floats(0, 1), min_size=len(chosen), max_size=len(chosen)))
+    values = dict(zip(chosen, given, strict=True))
+    spans = {name: (0, 5) for name in chosen if tier is Tier.LEXICON and values[name] >= EXPLICIT}
+    tags = dict.fromkeys(spans, "now")
+    return Scores.of(side, f"{tier.name}@1", values, tier=tier, spans=spans, tags=tags)
+
+
+_PAIRS = _SIDES.flatmap(lambda side: st.tuples(_tier(side, Tier.FULL), _tier(side, Tier.LEXICON)))
+
+
+@settings(max_examples=80)
+@given(_PAIRS)
+def test_explicit_words_stand_with_their_evidence_and_the_rest_is_the_models(pair: tuple[Scores, Scores]) -> None:
+    model, words = pair
+    found = heed(merge(model, words), words)
+    answers = any(name.startswith("answer.") and value >= EXPLICIT for name, value in words.answered())
+    for signal in vocabulary(words.side):
+        name = signal.name
+        word, own, value = words.value(name), model.value(name), found.value(name)
+        assert word is not None and value is not None
+        if own is None:
+            assert value == word
+            continue
+        assert found.get(name).tier is Tier.FULL
+        if name.startswith("answer."):
+            assert value == (word if answers else own)
+        elif is_heeded(name) and word >= EXPLICIT:
+            assert value == max(word, own)
+            assert found.spans[name] == words.spans[name]
+            assert word <= own or found.tags[name] == "now"
+        else:
+            assert value == own
+
+
+@settings(max_examples=40)
+@given(_PAIRS)
+def test_heeding_twice_changes_nothing_and_nothing_is_heeded_without_a_model(pair: tuple[Scores, Scores]) -> None:
+    model, words = pair
+    once = heed(merge(model, words), words)
+    assert heed(once, words) == once or any(math.isnan(value) for value in once.values)
+    assert heed(words, words) is words
