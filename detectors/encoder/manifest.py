@@ -20,6 +20,7 @@ __all__ = ["MODELS", "Calibration", "Head", "Manifest", "read_manifest", "shippe
 MODELS: Final = Path(__file__).parent.parent / "models"
 """Where the package keeps its models, one folder each."""
 
+_SHIPPED: Final = "handrail-minilm"
 _READ: Final = 1 << 20
 
 
@@ -77,8 +78,8 @@ class Manifest:
 
 def shipped() -> Path | None:
     """The folder of the model that the package carries, ``None`` where it carries none."""
-    found = sorted(path.parent for path in MODELS.glob("*/manifest.json"))
-    return found[-1] if found else None
+    folder = MODELS / _SHIPPED
+    return folder if (folder / "manifest.json").is_file() else None
 
 
 def read_manifest(folder: Path, *, check: bool = True) -> Manifest:

@@ -1,18 +1,22 @@
-"""``handrail train``: from data to a model's folder, with its log and its figures on the test split."""
+"""``handrail train`` and ``handrail calibrate``: from data to a model, its log and its figures on the test split."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from detectors.training.errors import TrainingError
 from detectors.training.example import Example
 
-__all__ = ["train"]
+if TYPE_CHECKING:
+    from detectors.training.figures import Figures
+
+__all__ = ["calibrate", "measure", "train"]
 
 _WATCHED: Final = 400
 
@@ -48,13 +52,11 @@ def train(
     except ImportError as error:
         raise TrainingError(f"training needs {error.name}; install the extra: pip install 'handrail[torch]'") from None
     from detectors.encoder.framing import Framer
-    from detectors.encoder.tier import ModelTier
-    from detectors.evaluation.study import study
     from detectors.scorer.process import LexiconTier
     from detectors.training.loop import Plan, Trainer, load_weights
     from detectors.training.pretrained import eager, pretrained_folder, pretrained_network
-    from detectors.training.ship import build, findings_json, row_of, say
-    from detectors.training.sources import SOURCES, goemotions, read
+    from detectors.training.ship import build
+    from detectors.training.sources import SOURCES, read
     from detectors.training.splits import split
 
     if device == "auto":
@@ -87,18 +89,73 @@ def train(
     folder, lexicon = out / "model", LexiconTier()
     fitted = build(eager(network.cpu()), path, parts.validation, lexicon, folder, name=name, version=version, counts=counts)
     tell(f"{len(fitted.heads)} signals served, {len(fitted.left)} left to the lexicon tier; {folder}")
-    tier = ModelTier.load(folder, words=lexicon.words)
-    test = list(parts.test)
-    if "goemotions" in chosen:
-        test += [replace(example, source="goemotions_dev") for example in goemotions.dev(data)]
-    rows = [row_of(example, at) for at, example in enumerate(test)]
-    thresholds = {head.name: head.threshold for head in fitted.heads}
-    for label, scorer in (("model", tier), ("lexicon", lexicon)):
-        answers = {row.id: answer for row, answer in zip(rows, say(scorer, rows), strict=True)}
-        findings = study(rows, answers, thresholds if scorer is tier else None)
-        (out / f"test-{label}.json").write_bytes(findings_json(findings))
+    measure(folder, parts.test, data, out)
     tell(f"figures on the test split: {out / 'test-model.json'}, {out / 'test-lexicon.json'}")
     return folder
+
+
+def calibrate(
+    data: Path,
+    folder: Path,
+    *,
+    out: Path | None = None,
+    card: Path | None = None,
+    tell: Callable[[str], None] = print,
+) -> None:
+    """Fits calibration and thresholds of the model in ``folder`` anew on the validation split; its weights stay.
+
+    ``out``: where the figures on the test split go. ``card``: a model card whose tables are written anew. Raises
+    :class:`TrainingError` and :class:`~detectors.encoder.errors.ModelUnfit`.
+    """
+    from detectors.encoder.manifest import read_manifest
+    from detectors.scorer.process import LexiconTier
+    from detectors.training.ship import calibrate as refit
+    from detectors.training.sources import SOURCES, read
+    from detectors.training.splits import split
+
+    manifest = read_manifest(folder)
+    counts = {source["name"]: source["examples"] for source in manifest.sources}
+    tell(f"reading {', '.join(SOURCES)}")
+    parts = split(read(data))
+    name, version = manifest.model.split("@")
+    fitted = refit(folder, parts.validation, LexiconTier(), name=name, version=version, counts=counts)
+    tell(f"{len(fitted.heads)} signals served, {len(fitted.left)} left to the lexicon tier; {folder}")
+    if out is not None or card is not None:
+        measure(folder, parts.test, data, out, card)
+        tell("figures on the test split: " + ", ".join(str(path) for path in (out, card) if path is not None))
+
+
+def measure(
+    folder: Path, test: Sequence[Example], data: Path, out: Path | None = None, card: Path | None = None
+) -> tuple[Figures, Figures]:
+    """The model's figures on the test split and the lexicon's, both as they are served; ``out`` gets them as JSON,
+    ``card`` as tables. The development comments of GoEmotions belong to the test."""
+    from detectors.encoder.tier import ModelTier
+    from detectors.scorer.process import LexiconTier
+    from detectors.scorer.tiers import Stack, Tier
+    from detectors.training.card import blocks, fill
+    from detectors.training.figures import figures, unseen
+    from detectors.training.ship import findings_json, say
+    from detectors.training.sources import goemotions
+
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    thresholds = {name: entry["threshold"] for name, entry in manifest["signals"].items()}
+    emotions = [replace(example, source="goemotions_dev") for example in goemotions.dev(data)]
+    of = unseen([*test, *emotions])
+    rows = [row for _, row in of]
+    found = []
+    for label in ("model", "lexicon"):
+        lexicon = LexiconTier()
+        tiers: list[Tier] = [lexicon] if label == "lexicon" else [ModelTier.load(folder, words=lexicon.words), lexicon]
+        answers = {row.id: answer for row, answer in zip(rows, say(Stack(tiers), rows), strict=True)}
+        own = figures(of, answers, thresholds, tuple(thresholds))
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / f"test-{label}.json").write_bytes(findings_json(own.findings))
+        found.append(own)
+    if card is not None:
+        fill(card, blocks(manifest, *found))
+    return found[0], found[1]
 
 
 def _shares(draw: Mapping[str, float], known: Mapping[str, float]) -> Mapping[str, float]:

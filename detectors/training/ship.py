@@ -15,14 +15,15 @@ import numpy as np
 import orjson
 from tokenizers import Tokenizer
 
+from detectors.contract import Item
 from detectors.encoder.backend import OnnxBackend, padded
 from detectors.encoder.framing import Framer
 from detectors.encoder.heads import OUTPUTS
 from detectors.evaluation.answers import highest, items_of
 from detectors.evaluation.rows import Row
 from detectors.evaluation.study import Finding
-from detectors.scorer.tiers import Tier
-from detectors.signals import VOCABULARY_VERSION
+from detectors.scorer.tiers import Stack, Tier, Tiered
+from detectors.signals import VOCABULARY_VERSION, Scores
 from detectors.training.example import Example
 from detectors.training.fit import PREVALENCE, Fitted, fit
 from detectors.training.served import served
@@ -106,18 +107,25 @@ def calibrate(
     return fitted
 
 
-def say(tier: Tier, examples: Sequence[Example] | Sequence[Row]) -> list[dict[str, float]]:
+def say(tier: Tier | Stack, examples: Sequence[Example] | Sequence[Row]) -> list[dict[str, float]]:
     """What a tier answers of each as it would be asked, signals by name, missing ones left out."""
     found = []
     for start in range(0, len(examples), _BATCH):
         rows = [each if isinstance(each, Row) else row_of(each, 0) for each in examples[start : start + _BATCH]]
         items = [items_of(row) for row in rows]
-        scores = tier.score([replace(item, language="en") for own in items for item in own])
+        asked = [replace(item, language="en") for own in items for item in own]
+        answers: Sequence[Scores | Tiered] = tier.score(asked)
+        scores = [_told(each, item) for each, item in zip(answers, asked, strict=True)]
         at = 0
         for own in items:
             found.append(highest(own, scores[at : at + len(own)]))
             at += len(own)
     return found
+
+
+def _told(scores: Scores | Tiered, item: Item) -> Scores:
+    found = scores.scores if isinstance(scores, Tiered) else scores
+    return Scores.missing(item.side) if found is None else found
 
 
 def row_of(example: Example, at: int) -> Row:

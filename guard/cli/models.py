@@ -1,4 +1,4 @@
-"""`handrail model`, `handrail train` and `handrail eval`."""
+"""`handrail model`, `handrail train`, `handrail calibrate` and `handrail eval`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from guard.cli.options import console, device_name
 
-__all__ = ["evaluate", "model", "train"]
+__all__ = ["calibrate", "evaluate", "model", "train"]
 
 model = typer.Typer(help="The model that scores.", no_args_is_help=True)
 
@@ -96,6 +96,31 @@ def _share(given: str) -> tuple[str, float]:
         return source, float(share)
     except ValueError:
         raise typer.BadParameter(f"{given!r} is no share of a source; write goemotions=0.3", param_hint="--draw") from None
+
+
+def calibrate(
+    data: Annotated[Path, typer.Option(help="The folder of the public data sets.", exists=True, file_okay=False)],
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--model", help="A model's folder; by default the one that is installed.", file_okay=False, show_default=False
+        ),
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="A folder for the figures on the test split.", file_okay=False, show_default=False)
+    ] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="A model card whose tables are written anew.", dir_okay=False, show_default=False)
+    ] = None,
+) -> None:
+    """Fit calibration and thresholds of a model anew on the validation split, as after a change of the lexicon."""
+    from detectors.encoder.manifest import shipped
+    from detectors.training.command import calibrate as run
+
+    folder = folder or shipped()
+    if folder is None:
+        raise typer.BadParameter("this installation carries no model; give its folder", param_hint="--model")
+    run(data, folder, out=figures, card=card, tell=lambda line: console().print(line, highlight=False, markup=False))
 
 
 def evaluate(
