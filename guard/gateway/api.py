@@ -115,6 +115,7 @@ def create_api(
                 action, text = await _judge(turn, reply, action)
             await turn.settle()
             delivered = Delivered.WHOLE
+            meters.turn(action.word, opening.status.value, "sidecar")
         finally:
             turn.close(delivered)
         row = await find(identity.tenant_id, opening.attempt.turn_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guard.telemetry.metrics import Metrics
-from policies.decision import Decision
+from policies.decision import Action, Decision
 
 __all__ = ["Counts"]
 
@@ -30,6 +30,10 @@ class Counts:
         """The upstream's first token came after this long."""
         self._metrics.first_token(seconds)
 
+    def added(self, until: str, seconds: float) -> None:
+        """A client waited this much longer than the chatbot alone would have made it."""
+        self._metrics.added(until, seconds)
+
     def bad_request(self, reason: str) -> None:
         """A request could not be read."""
         self._metrics.bad_request(reason)
@@ -52,3 +56,16 @@ class Counts:
         """Contact details were shown."""
         for name in classes:
             self._metrics.referral(name)
+
+    def noticed(self, signals: tuple[str, ...]) -> None:
+        """Signals of a turn that scored at least one half."""
+        for name in signals:
+            self._metrics.signal(name)
+
+    def spoke(self, template: str, action: Action) -> None:
+        """Words of ours went out."""
+        self._metrics.completion(template, action.word)
+
+    def refused(self, outcome: str, *, disclosed: bool) -> None:
+        """The chatbot refused, and what became of it."""
+        self._metrics.refusal(outcome, disclosed=disclosed)

@@ -13,6 +13,7 @@ import orjson
 from guard.gateway.errors import GatewayError, UpstreamFailed
 from guard.gateway.gate import Gate
 from guard.gateway.held import Ticket
+from guard.gateway.lag import Lag
 from guard.gateway.meters import Meters
 from guard.gateway.openai_chat import PROTOCOL, Call
 from guard.gateway.openai_frames import decode_strings, frame_pieces
@@ -47,6 +48,7 @@ class Exchange:
     ) -> None:
         self._call, self._turn, self._upstream, self._headers = call, turn, upstream, headers
         self._settings, self._meters = settings, meters
+        self._lag = Lag(meters)
         self._opening: Opening | None = None
         self._action = Action.ALLOW
         self._status = Status.FULL
@@ -112,6 +114,7 @@ class Exchange:
     # ---- the call upstream
 
     async def _fetch(self, body: bytes) -> UpstreamReply:
+        self._lag.asked()
         return await self._upstream.open("POST", "/chat/completions", self._headers, body)
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
@@ -172,6 +175,7 @@ class Exchange:
     async def _whole(self, send: Send, reply: UpstreamReply, opening: Opening) -> None:
         call = self._call
         raw = await self._collect(reply)
+        self._lag.heard()
         body, same = read_object(raw)
         if not isinstance(body.get("choices"), list) or not all(isinstance(one, dict) for one in body["choices"]):
             raise UpstreamFailed("the chatbot's reply has no list of choices", reason="upstream_shape")
@@ -185,7 +189,9 @@ class Exchange:
             out = whole_edited(body, outs, structured=call.structured, asked=call.choices)
         else:
             out = b"".join(part for part in outs if isinstance(part, bytes))
+        self._lag.sent()
         await self._send(send, reply.status, returned(reply.headers), out)
+        self._lag.ended()
 
     def _gate(self, opening: Opening) -> Gate:
         return Gate(
@@ -242,6 +248,7 @@ class Exchange:
         ending = self._tail or (data_event(_DONE) if gate.touched else b"")
         await send({"type": "http.response.body", "body": self._closing() + ending})
         self.delivered = Delivered.WHOLE
+        self._lag.ended()
 
     async def _first(self, gate: Gate, reader: asyncio.Task[None]) -> None:
         """Waits for the upstream's first frame, as long as a client may be left without a sign of life."""
@@ -265,6 +272,7 @@ class Exchange:
             data = b"".join([out if isinstance(out, bytes) else writer.write(out) for out in gate.release()])
             if data:
                 self.delivered = Delivered.PART  # from here on nobody knows how much arrives
+                self._lag.sent()
                 await send({"type": "http.response.body", "body": data, "more_body": True})
             self._room.set()
             if gate.completed(self._call.choices) and not gate.closed:
@@ -321,6 +329,7 @@ class Exchange:
         first = True
         try:
             async for chunk in chunks:
+                self._lag.heard()
                 if first:
                     first = False
                     self._meters.first_token(time.monotonic() - began)

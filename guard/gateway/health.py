@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 from detectors.errors import ScorerUnavailable
@@ -20,9 +21,12 @@ _LEXICON: Final = "lexicon"
 class GatewayHealth:
     """Answers ``/healthz`` and ``/readyz`` from what is known; the scorer is asked in the background."""
 
-    def __init__(self, scorer: ScorerClient, records: PostgresRecords) -> None:
+    def __init__(
+        self, scorer: ScorerClient, records: PostgresRecords, queued: Callable[[str, int], None] = lambda name, depth: None
+    ) -> None:
         self._scorer = scorer
         self._records = records
+        self._queued = queued
         self._draining = False
         self._ready = Ready()
         self._tiers: dict[str, Component] = {}
@@ -53,6 +57,7 @@ class GatewayHealth:
         except ScorerUnavailable:
             self._tiers = {name: _away(known) for name, known in self._tiers.items()}
             return
+        self._queued("scorer", int(report.get("queued", 0)))
         self._tiers = {
             name: Component(
                 name.partition("@")[0],

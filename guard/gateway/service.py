@@ -31,6 +31,7 @@ from guard.records.ids import IdMaker
 from guard.records.keys import Keys
 from guard.records.store import PostgresRecords
 from guard.settings import Settings
+from guard.telemetry.census import Census
 from guard.telemetry.metrics import Metrics
 from guard.turns.desk import Desk
 from guard.turns.room import ActivePolicy, Room
@@ -74,6 +75,7 @@ class _Gateway:
         self._policy = ActivePolicy(policy.name, policy.hash, policy.reads, partial(decide, policy))
         self._metrics = Metrics()
         self._metrics.policy(self._policy.hash, self._policy.name)
+        self._metrics.journal_limit(settings.journal_max_bytes)
         counts = Counts(self._metrics)
         keys = Keys.load(settings.home)
         self._records = PostgresRecords(
@@ -100,7 +102,7 @@ class _Gateway:
             cache=SessionCache(settings.session_cache),
             meters=counts,
         )
-        self._health = GatewayHealth(self._client, self._records)
+        self._health = GatewayHealth(self._client, self._records, self._metrics.queue)
         self._app = create_app(
             desk=Desk(self._room),
             records=self._records,
@@ -137,6 +139,7 @@ class _Gateway:
         async with self._records:
             await self._client.start(_SCORER_WAIT_SECONDS)
             watch = asyncio.create_task(self._health.watch())
+            census = asyncio.create_task(Census(self._metrics.count, self._records.database).run())
             _log.info("the gateway serves")
             try:
                 yield
@@ -146,6 +149,7 @@ class _Gateway:
                 if left:
                     _log.error("%d turns had not ended when the gateway did", left)
                 watch.cancel()
+                census.cancel()
                 await self._client.close()
 
 

@@ -10,68 +10,39 @@ The client library looks at that variable when it is first imported, so a proces
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Generic, Literal, TypeVar
+from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
+from prometheus_client import CollectorRegistry, values
 
+from detectors.signals import SIGNALS, Kind, Side
 from guard.errors import StartFailed
+from guard.telemetry.count import CASE_STATES, SEVERITIES, Count
 from guard.telemetry.exposition import VARIABLE, expose
+from guard.telemetry.families import Maker
 
-__all__ = ["CASE_STATES", "DETECTOR_REASONS", "SEVERITIES", "Metrics", "ScorerMeter"]
+__all__ = ["CASE_STATES", "COUNTED", "DETECTOR_REASONS", "LAGS", "REFUSAL_OUTCOMES", "SEVERITIES", "Metrics", "ScorerMeter"]
 
-_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@+{}/-]{0,79}|/[A-Za-z0-9_.{}/-]{0,79}", re.ASCII)
-_OTHER: Final = "other"
-_MOST_CHILDREN: Final = 500  # of one metric; turns have 8 actions, 3 statuses and a handful of protocols
 _STAGE_BUCKETS: Final = (
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
 )  # fmt: skip
 _HOLD_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.25, 2.5, 5, 10, 30, 60)
 _FIRST_TOKEN_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 30, 60)
 
-CASE_STATES: Final = ("open", "notified", "acknowledged", "handed_off", "closed")
-SEVERITIES: Final = range(5)
 DETECTOR_REASONS: Final = ("refused", "deadline", "closed", "overloaded")
+LAGS: Final = ("first", "last")
+REFUSAL_OUTCOMES: Final = ("completed", "added_to", "passed")
 
-_Kind = TypeVar("_Kind", Counter, Gauge, Histogram)
-
-
-class _Family(Generic[_Kind]):
-    """A metric with labels and its children, which are looked up once and kept."""
-
-    __slots__ = ("_children", "_metric", "_width")
-
-    def __init__(self, metric: _Kind, width: int) -> None:
-        self._metric: _Kind = metric
-        self._width = width
-        self._children: dict[tuple[str | int, ...], _Kind] = {} if width else {(): metric}
-
-    def __getitem__(self, labels: tuple[str | int, ...]) -> _Kind:
-        child = self._children.get(labels)
-        return self._make(labels) if child is None else child
-
-    def known(self) -> list[tuple[str | int, ...]]:
-        """The label values that were used."""
-        return list(self._children)
-
-    def _make(self, labels: tuple[str | int, ...]) -> _Kind:
-        full = len(self._children) >= _MOST_CHILDREN
-        words = (_OTHER,) * self._width if full else tuple(_word(label) for label in labels)
-        if words != tuple(str(label) for label in labels):
-            # What comes from outside is not kept under the value it came with: there is no end to those.
-            labels = words
-            if labels in self._children:
-                return self._children[labels]
-        child: _Kind = self._metric.labels(*words)
-        self._children[labels] = child
-        return child
-
-
-def _word(label: str | int) -> str:
-    text = str(label)
-    return text if _WORD.fullmatch(text) else _OTHER
+COUNTED: Final = frozenset(
+    signal.name
+    for signal in SIGNALS.values()
+    if signal.side in (Side.USER, Side.REPLY)
+    and signal.kind is Kind.PROBABILITY
+    and not signal.name.startswith(("context.stated.", "screen."))
+)
+"""Signals whose turns are counted. What people state of themselves is never put into a metric, and what is meant for a
+reviewer's eyes alone is not either."""
 
 
 class Metrics:
@@ -89,38 +60,59 @@ class Metrics:
             )
         self._directory = Path(shared) if shared else None
         self._registry = CollectorRegistry()
-        self._turns = self._counter(
-            "handrail_turns_total", "Turns by their strongest reply action", "action status protocol"
-        )
-        self._stages = self._histogram(
+        make = Maker(self._registry)
+        self._turns = make.counter("handrail_turns_total", "Turns by their strongest reply action", "action status protocol")
+        self._stages = make.histogram(
             "handrail_stage_seconds", "Time spent in each stage of a turn", _STAGE_BUCKETS, "stage"
         )
-        self._hold_back = self._histogram(
+        self._hold_back = make.histogram(
             "handrail_hold_back_seconds", "From a passage's last token to its release", _HOLD_BUCKETS
         )[()]
-        self._first_token = self._histogram(
+        self._first_token = make.histogram(
             "handrail_upstream_first_token_seconds", "From the upstream call to its first token", _FIRST_TOKEN_BUCKETS
         )[()]
-        self._detector_failures = self._counter(
+        self._detector_failures = make.counter(
             "handrail_detector_failures_total", "Detector calls that were not answered", "detector reason"
         )
-        self._cases = self._gauge("handrail_cases", "Cases by severity and state", "mostrecent", "severity state")
-        self._policy = self._gauge("handrail_policy_info", "The active policy", "livemax", "hash name")
-        self._requests = self._counter("handrail_requests_total", "Requests by route and status code", "route code")
-        self._upstream_failures = self._counter("handrail_upstream_failures_total", "Failed upstream calls", "reason")
-        self._referrals = self._counter("handrail_referrals_total", "Referrals to crisis services", "class")
-        self._rules = self._counter("handrail_rules_total", "Policy rules by what came of them", "rule outcome")
-        self._journal = self._gauge("handrail_journal_bytes", "Bytes in the crash journal", "livesum")[()]
-        self._outbox = self._gauge("handrail_outbox_waiting", "Messages waiting to be delivered", "mostrecent")[()]
-        self._alerts = self._gauge(
-            "handrail_operational_alerts", "1 while an operational alert is raised", "livemax", "kind"
+        self._policy = make.gauge("handrail_policy_info", "The active policy", "livemax", "hash name")
+        self._requests = make.counter("handrail_requests_total", "Requests by route and status code", "route code")
+        self._upstream_failures = make.counter("handrail_upstream_failures_total", "Failed upstream calls", "reason")
+        self._referrals = make.counter("handrail_referrals_total", "Referrals to crisis services", "class")
+        self._rules = make.counter("handrail_rules_total", "Policy rules by what came of them", "rule outcome")
+        self._journal = make.gauge("handrail_journal_bytes", "Bytes in the crash journal", "livesum")[()]
+        self._journal_limit = make.gauge("handrail_journal_limit_bytes", "Most that journals may hold", "livesum")[()]
+        self._alerts = make.gauge("handrail_operational_alerts", "1 while an operational alert is raised", "livemax", "kind")
+        self._decisions = make.counter("handrail_decisions_total", "Decisions by severity", "severity")
+        self._bad_requests = make.counter("handrail_bad_requests_total", "Requests that could not be read", "reason")
+        self._added = make.histogram(
+            "handrail_added_seconds",
+            "How much longer than the chatbot alone a client waited, to its reply's first and last bytes",
+            _STAGE_BUCKETS,
+            "until",
         )
-        self._decisions = self._counter("handrail_decisions_total", "Decisions by severity", "severity")
-        self._bad_requests = self._counter("handrail_bad_requests_total", "Requests that could not be read", "reason")
+        self._signals = make.counter("handrail_signals_total", "Turns in which a signal scored at least one half", "signal")
+        self._completions = make.counter(
+            "handrail_completions_total", "Words of Handrail's own in replies, by template", "template action"
+        )
+        self._refusals = make.counter(
+            "handrail_refusals_total",
+            "Replies in which the chatbot refused, by what became of them and whether something had been disclosed",
+            "outcome disclosed",
+        )
+        self._queues = make.gauge("handrail_queue_depth", "What waits in a queue", "mostrecent", "queue")
+        self.count = Count(make)
+        """What is counted in the database, by one process of each machine."""
         for severity in SEVERITIES:
             self._decisions[(severity,)]  # a rate needs a zero to start from
         for reason in DETECTOR_REASONS:
             self._detector_failures["scorer", reason]
+        for name in COUNTED:
+            self._signals[(name,)]
+        for outcome in REFUSAL_OUTCOMES:
+            for disclosed in ("yes", "no"):
+                self._refusals[outcome, disclosed]
+        for lag in LAGS:
+            self._added[(lag,)]
 
     def turn(self, action: str, status: str, protocol: str) -> None:
         """A turn was finished."""
@@ -142,13 +134,30 @@ class Metrics:
         """A detector did not answer."""
         self._detector_failures[detector, reason].inc()
 
+    def added(self, until: str, seconds: float) -> None:
+        """A client waited ``seconds`` longer than the chatbot alone makes it wait, ``until`` the first or last bytes."""
+        self._added[(until,)].observe(seconds)
+
+    def signal(self, name: str) -> None:
+        """A turn's signal was one half or more. What is not in :data:`COUNTED` is not counted."""
+        if name in COUNTED:
+            self._signals[(name,)].inc()
+
+    def completion(self, template: str, action: str) -> None:
+        """Words of ours stand in a reply; ``action`` is the reply's strongest."""
+        self._completions[template, action].inc()
+
+    def refusal(self, outcome: str, *, disclosed: bool) -> None:
+        """The chatbot refused; ``outcome`` is one of :data:`REFUSAL_OUTCOMES`."""
+        self._refusals[outcome, "yes" if disclosed else "no"].inc()
+
+    def queue(self, name: str, depth: int) -> None:
+        """How much waits in a queue."""
+        self._queues[(name,)].set(depth)
+
     def cases(self, counts: Mapping[tuple[int, str], int]) -> None:
-        """How many cases there are by (severity, state), from the database. What is not in ``counts`` is zero."""
-        # All that there can be is written each time: another process, gone by now, may have set what this one never saw.
-        now: dict[tuple[str | int, ...], int] = {(sev, state): 0 for sev in SEVERITIES for state in CASE_STATES}
-        now.update(counts.items())
-        for labels, count in now.items():
-            self._cases[labels].set(count)
+        """See :meth:`guard.telemetry.count.Count.cases`."""
+        self.count.cases(counts)
 
     def policy(self, digest: str, name: str) -> None:
         """The policy that this process decides by from now on."""
@@ -176,9 +185,13 @@ class Metrics:
         """How much this process's crash journal holds."""
         self._journal.set(size)
 
+    def journal_limit(self, size: int) -> None:
+        """How much this process's crash journal may hold."""
+        self._journal_limit.set(size)
+
     def outbox_waiting(self, waiting: int) -> None:
-        """How many messages wait in the outbox, from the database."""
-        self._outbox.set(waiting)
+        """See :meth:`guard.telemetry.count.Count.outbox_waiting`."""
+        self.count.outbox_waiting(waiting)
 
     def alert(self, kind: str, raised: bool) -> None:
         """An operational alert is raised, or over, as far as this process sees."""
@@ -199,19 +212,6 @@ class Metrics:
     def scorer(self) -> ScorerMeter:
         """What the scorer's client counts with: its calls are the stage ``score``."""
         return ScorerMeter(self)
-
-    def _counter(self, name: str, meaning: str, labels: str) -> _Family[Counter]:
-        return _Family(Counter(name, meaning, labels.split(), registry=self._registry), len(labels.split()))
-
-    def _histogram(self, name: str, meaning: str, buckets: Sequence[float], labels: str = "") -> _Family[Histogram]:
-        histogram = Histogram(name, meaning, labels.split(), buckets=buckets, registry=self._registry)
-        return _Family(histogram, len(labels.split()))
-
-    def _gauge(
-        self, name: str, meaning: str, mode: Literal["livemax", "livesum", "mostrecent"], labels: str = ""
-    ) -> _Family[Gauge]:
-        gauge = Gauge(name, meaning, labels.split(), multiprocess_mode=mode, registry=self._registry)
-        return _Family(gauge, len(labels.split()))
 
 
 class ScorerMeter:

@@ -14,7 +14,7 @@ from guard.records.contract import Records
 from guard.settings import Settings
 from guard.turns.sessions import SessionCache
 from policies.completions.contract import Composer
-from policies.decision import Decision, Facts
+from policies.decision import Action, Decision, Facts
 
 __all__ = ["ActivePolicy", "KeyedHash", "Meters", "NoMeters", "Room"]
 
@@ -50,6 +50,18 @@ class Meters(Protocol):
         """Contact details were shown."""
         ...
 
+    def noticed(self, signals: tuple[str, ...]) -> None:
+        """Signals of a turn that scored at least one half."""
+        ...
+
+    def spoke(self, template: str, action: Action) -> None:
+        """Words of ours went out."""
+        ...
+
+    def refused(self, outcome: str, *, disclosed: bool) -> None:
+        """The chatbot refused, and what became of it."""
+        ...
+
 
 class NoMeters:
     """Counts nothing."""
@@ -61,6 +73,15 @@ class NoMeters:
         """Counts nothing."""
 
     def referred(self, classes: tuple[str, ...]) -> None:
+        """Counts nothing."""
+
+    def noticed(self, signals: tuple[str, ...]) -> None:
+        """Counts nothing."""
+
+    def spoke(self, template: str, action: Action) -> None:
+        """Counts nothing."""
+
+    def refused(self, outcome: str, *, disclosed: bool) -> None:
         """Counts nothing."""
 
 

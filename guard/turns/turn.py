@@ -34,6 +34,7 @@ from guard.turns.contract import (
 )
 from guard.turns.conversation import follow, read
 from guard.turns.need import country_of, need_of
+from guard.turns.outcome import noticed, refusal
 from guard.turns.questions import asked
 from guard.turns.reading import Reading, fold, read_turn
 from guard.turns.room import Room
@@ -487,7 +488,19 @@ class Turn:
         entry = self._entry(delivered, spoken=self._settled)
         if entry.referral is not None:
             self._room.meters.referred(entry.referral.classes)
+        self._count(entry.attempt)
         await asyncio.wait([self._room.records.enqueue(entry)])
         key = self._state_key()
         if key is not None:
             self._room.cache.landed(key, self._claimed.result().turn_id)
+
+    def _count(self, attempt: int) -> None:
+        """What was noticed counts once a turn, what was answered once an attempt."""
+        meters, tally = self._room.meters, self._tally
+        if attempt == 1:
+            meters.noticed(noticed(self._user, tally.reply))
+        for composition in tally.compositions if self._settled else ():
+            meters.spoke(composition.template, tally.action)
+        outcome = refusal(tally.reply, tally.action)
+        if outcome is not None:
+            meters.refused(outcome, disclosed=self._disclosed())

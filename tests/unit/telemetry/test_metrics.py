@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from detectors.scorer.client import Meter
 from guard.errors import StartFailed
-from guard.telemetry.metrics import CASE_STATES, DETECTOR_REASONS, Metrics
+from guard.telemetry.metrics import CASE_STATES, COUNTED, DETECTOR_REASONS, Metrics
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -47,6 +47,12 @@ def test_every_name_is_there_and_every_call_counts(metrics: Metrics) -> None:
     metrics.alert("scorer-away", raised=True)
     metrics.decision(4)
     metrics.bad_request("json")
+    metrics.added("first", 0.02)
+    metrics.signal("companion.retention")
+    metrics.completion("ccs/abrupt-refusal", "complete")
+    metrics.refusal("completed", disclosed=True)
+    metrics.queue("scorer", 2)
+    metrics.journal_limit(1024)
     raw, content_type = metrics.render()
     assert content_type.startswith("text/plain; version=")
     assert names(raw) == {
@@ -55,7 +61,13 @@ def test_every_name_is_there_and_every_call_counts(metrics: Metrics) -> None:
         "handrail_policy_info",
         "handrail_requests_total", "handrail_upstream_failures_total", "handrail_referrals_total", "handrail_rules_total",
         "handrail_journal_bytes", "handrail_outbox_waiting", "handrail_operational_alerts", "handrail_decisions_total",
-        "handrail_bad_requests_total",
+        "handrail_bad_requests_total", "handrail_added_seconds", "handrail_signals_total", "handrail_completions_total",
+        "handrail_refusals_total", "handrail_queue_depth", "handrail_journal_limit_bytes",
+        "handrail_case_waiting_since_timestamp_seconds", "handrail_case_acknowledge_by_timestamp_seconds",
+        "handrail_cases_overdue", "handrail_cases_recent", "handrail_case_acknowledge_seconds",
+        "handrail_outbox_oldest_timestamp_seconds", "handrail_deliveries", "handrail_delivery_oldest_timestamp_seconds",
+        "handrail_dead_letters", "handrail_channels", "handrail_alerts_open", "handrail_heartbeat_timestamp_seconds",
+        "handrail_feedback", "handrail_processes", "handrail_process_memory_bytes", "handrail_counted_timestamp_seconds",
     }  # fmt: skip
     got = read(raw)
     turn = (("action", "allow"), ("protocol", "chat.completions"), ("status", "full"))
@@ -129,3 +141,23 @@ def test_the_scorers_client_counts_here(metrics: Metrics) -> None:
     got = read(metrics.render()[0])
     assert got["handrail_stage_seconds_count", (("stage", "score"),)] == 1
     assert got["handrail_detector_failures_total", (("detector", "scorer"), ("reason", "overloaded"))] == 1
+
+
+def test_what_people_state_of_themselves_is_in_no_metric(metrics: Metrics) -> None:
+    metrics.signal("context.stated.perinatal")
+    metrics.signal("screen.depression")
+    metrics.signal("words of a person")
+    page = metrics.render()[0].decode()
+    assert "stated" not in page
+    assert "screen" not in page
+    assert "words of" not in page
+    assert not [name for name in COUNTED if name.startswith(("context.stated", "screen", "session"))]
+    assert {"risk.suicide", "companion.isolation", "refusal.abrupt", "distress"} <= COUNTED
+
+
+def test_a_gauge_that_is_not_true_any_more_is_zero(metrics: Metrics) -> None:
+    metrics.count.alerts({("process_died:scorer",): 1}, ["journal_full"])
+    metrics.count.alerts({}, ["journal_full"])
+    got = read(metrics.render()[0])
+    assert got["handrail_alerts_open", (("kind", "process_died:scorer"),)] == 0
+    assert got["handrail_alerts_open", (("kind", "journal_full"),)] == 0
