@@ -68,7 +68,11 @@ class Settings(BaseSettings):
     group_commit_seconds: float = Field(0.02, ge=0.001, le=0.05)
     journal_max_bytes: int = Field(64 * 1024 * 1024, ge=1024 * 1024)
     database_seconds: float = Field(2.0, gt=0, description="longest wait for one statement on a turn's path")
+    trusted_proxies: str = Field("127.0.0.1,::1", description="addresses and networks whose X-Forwarded headers count")
     allow_private_webhooks: bool = Field(False, description="let webhooks reach loopback and private addresses")
+    smtp_url: SecretStr | None = Field(None, description="mail server: smtps://user:password@host, or smtp:// for STARTTLS")
+    mail_from: str | None = Field(None, description="address that e-mails come from")
+    public_url: str | None = Field(None, description="where reviewers reach the console; links in e-mails begin with it")
 
     @classmethod
     def settings_customise_sources(
@@ -100,6 +104,22 @@ class Settings(BaseSettings):
         if not parts.path.rstrip("/").endswith("/v1"):
             raise ValueError("the address must end in /v1, as OpenAI clients' base URLs do")
         return value.rstrip("/")
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(value.get_secret_value() if value is not None else "")
+        if value is not None and value.get_secret_value() and (parts.scheme not in ("smtp", "smtps") or not parts.hostname):
+            raise ValueError("give smtps://user:password@host (TLS), or smtp:// instead (STARTTLS)")
+        return value if value is not None and value.get_secret_value() else None
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "")
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError("give an http or https address such as https://handrail.example.org")
+        return value.rstrip("/") if value else None
 
     @field_validator("database_url")
     @classmethod

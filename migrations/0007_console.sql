@@ -43,3 +43,18 @@ alter table reviewers
     add column totp_step bigint,                -- the last 30-second step whose code was taken: it is taken once
     add column totp_pending bytea,              -- a secret that was shown and not yet confirmed by a code of it
     add column password_changed_at timestamptz;
+
+-- Whoever has a password that is not the present one is signed out: by whichever way it was changed.
+create function end_sessions_of_reviewer() returns trigger language plpgsql security definer as $$
+begin
+    delete from review_sessions where tenant_id = new.tenant_id and reviewer_id = new.id;
+    return null;
+end
+$$;
+do $$
+begin
+    execute format('alter function end_sessions_of_reviewer() set search_path = pg_catalog, %I, pg_temp', current_schema());
+end
+$$;
+create trigger reviewers_password after update of password_hash on reviewers
+    for each row when (old.password_hash is distinct from new.password_hash) execute function end_sessions_of_reviewer();

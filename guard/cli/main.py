@@ -55,7 +55,7 @@ def up(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Start everything on this machine: database, scorer, gateway, worker. Ctrl-C stops it."""
+    """Start everything on this machine: database, scorer, gateway, worker, console. Ctrl-C stops it."""
     from guard.supervise.screen import Screen
     from guard.supervise.up import run
 
@@ -91,7 +91,8 @@ def serve(
         upstream_url=upstream, port=port, host=host, policy=policy, data_dir=data_dir, database_url=database_url
     )
     configure("gateway", form=settings.log_format)
-    run(settings, listen(settings.host, settings.port).detach(), Paths.of(settings.home).scorer_socket)
+    paths = Paths.of(settings.home)
+    run(settings, listen(settings.host, settings.port).detach(), paths.scorer_socket, paths.console_socket)
 
 
 @app.command()
@@ -121,6 +122,24 @@ def worker(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     settings = settings_from(data_dir=data_dir, database_url=database_url)
     configure("worker", form=settings.log_format)
     raise typer.Exit(work(settings))
+
+
+@app.command("console")
+def review_console(
+    socket: Annotated[
+        Path | None, typer.Option(help="Its Unix socket; by default the data folder's.", show_default=False)
+    ] = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Run the clinicians' console by itself, on a Unix socket; the gateway forwards /review to it."""
+    from guard.review.process import run
+    from guard.supervise.paths import Paths
+    from guard.telemetry.logs import configure
+
+    settings = settings_from(data_dir=data_dir, database_url=database_url)
+    configure("console", form=settings.log_format)
+    run(settings, socket or Paths.of(settings.home).prepare().console_socket)
 
 
 @app.command()
@@ -164,8 +183,11 @@ app.command()(models.train)
 app.command("eval")(models.evaluate)
 for group in (admin.tenant, admin.key, admin.reviewer, admin.channel, admin.db):
     app.add_typer(group)
-if find_spec("guard.cli.policy") is not None:
-    app.add_typer(import_module("guard.cli.policy").app, name="policy")
+for name in ("policy", "audit", "dashboards"):
+    if find_spec(f"guard.cli.{name}") is not None:
+        app.add_typer(import_module(f"guard.cli.{name}").app, name=name)
+if find_spec("guard.cli.redact") is not None:
+    app.command("redact")(import_module("guard.cli.redact").redact)
 
 
 def main() -> None:

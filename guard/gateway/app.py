@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from guard.errors import RecordsUnavailable
 from guard.gateway.api import Health, MetricsPage, create_api
+from guard.gateway.console import Console, is_review
 from guard.gateway.errors import GatewayError, Unavailable, WrongMethod
 from guard.gateway.exchange import Send
 from guard.gateway.meters import Meters, NoMeters
@@ -29,6 +30,7 @@ _PROXIED: Final = MappingProxyType(
 """Routes whose calls go on to the chatbot, and the method that each takes."""
 
 _ROUTES: Final = frozenset({*_PROXIED, "/v1/turns", "/healthz", "/readyz", "/metrics"})
+_REVIEW: Final = "/review"
 _log = logging.getLogger(__name__)
 
 
@@ -43,15 +45,17 @@ def create_app(
     metrics: MetricsPage,
     meters: Meters | None = None,
     life: Life | None = None,
+    console: Console | None = None,
 ) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """The ASGI app. ``life`` is entered before the first request and left after the last; then the upstream is closed."""
+    """The ASGI app. ``life`` is entered before the first request and left after the last; then the upstream is closed.
+    ``console``: where ``/review`` goes on to; without one there is no such path."""
     meters = meters or NoMeters()
     proxy = Proxy(desk, records, upstream, settings, meters)
     api: Any = create_api(desk, records, settings, meters, live=live, ready=ready, metrics=metrics)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send, life or nullcontext, upstream)
+            await _lifespan(receive, send, life or nullcontext, upstream, console)
             return
         if scope["type"] != "http":
             return
@@ -66,7 +70,9 @@ def create_app(
 
         try:
             takes = _PROXIED.get(route)
-            if takes is None:
+            if route == _REVIEW and console is not None:
+                await console.forward(scope, receive, sending)
+            elif takes is None:
                 await api(scope, receive, sending)
             elif method != takes:
                 meters.bad_request("wrong_method")
@@ -96,10 +102,10 @@ def _route(path: str) -> str:
     for prefix, pattern in (("/v1/models/", "/v1/models/{id}"), ("/v1/turns/", "/v1/turns/{id}")):
         if path.startswith(prefix):
             return pattern
-    return "other"
+    return _REVIEW if is_review(path) else "other"
 
 
-async def _lifespan(receive: Receive, send: Send, life: Life, upstream: Upstream) -> None:
+async def _lifespan(receive: Receive, send: Send, life: Life, upstream: Upstream, console: Console | None) -> None:
     await receive()
     try:
         async with life():
@@ -111,4 +117,6 @@ async def _lifespan(receive: Receive, send: Send, life: Life, upstream: Upstream
         return
     finally:
         await upstream.aclose()
+        if console is not None:
+            await console.aclose()
     await send({"type": "lifespan.shutdown.complete"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from detectors.errors import ScorerUnavailable
@@ -22,11 +22,17 @@ class GatewayHealth:
     """Answers ``/healthz`` and ``/readyz`` from what is known; the scorer is asked in the background."""
 
     def __init__(
-        self, scorer: ScorerClient, records: PostgresRecords, queued: Callable[[str, int], None] = lambda name, depth: None
+        self,
+        scorer: ScorerClient,
+        records: PostgresRecords,
+        queued: Callable[[str, int], None] = lambda name, depth: None,
+        console: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self._scorer = scorer
         self._records = records
         self._queued = queued
+        self._console = console
+        self._console_answers: bool | None = None
         self._draining = False
         self._ready = Ready()
         self._tiers: dict[str, Component] = {}
@@ -42,16 +48,21 @@ class GatewayHealth:
     def ready(self) -> tuple[int, dict[str, Any]]:
         """``/readyz``."""
         self._ready, body = judge(self._ready, self._components(), policy=True, draining=self._draining)
+        if self._console_answers is not None:
+            # Told, and not counted: turns are read and people are told of cases without it.
+            body["console"] = (Condition.ANSWERS if self._console_answers else Condition.AWAY).value
         return self._ready.code, body
 
     async def watch(self) -> None:
-        """Asks the scorer how its tiers do, for ever."""
+        """Asks the scorer how its tiers do, and whether the console is there, for ever."""
         while True:
             await self.look()
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def look(self) -> None:
         """Asks once."""
+        if self._console is not None:
+            self._console_answers = await self._console()
         try:
             report = await self._scorer.health(deadline=_ANSWER_SECONDS)
         except ScorerUnavailable:

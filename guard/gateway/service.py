@@ -21,6 +21,7 @@ from detectors.scorer.client import ScorerClient
 from detectors.scorer.fallback import FallbackScorer
 from guard.errors import SettingsInvalid
 from guard.gateway.app import create_app
+from guard.gateway.console import Console
 from guard.gateway.counts import Counts
 from guard.gateway.health import GatewayHealth
 from guard.gateway.listener import Listener
@@ -52,20 +53,20 @@ _IDLE_SECONDS: Final = 75
 _CLOSE_SECONDS: Final = 0.5  # of the time to drain, kept for the records' end
 
 
-def run(settings: Settings, listening: int, scorer: Path) -> None:
-    """Serves on the inherited socket with file descriptor ``listening`` until SIGTERM or SIGINT, with the scorer whose Unix
-    socket is ``scorer``.
+def run(settings: Settings, listening: int, scorer: Path, console: Path) -> None:
+    """Serves on the inherited socket with file descriptor ``listening`` until SIGTERM or SIGINT, with the scorer and the
+    console whose Unix sockets are ``scorer`` and ``console``.
 
     Then it takes no more, and turns under way end within ``settings.drain_seconds``. Raises
     :class:`~guard.errors.SettingsInvalid` and :class:`policies.errors.PolicyInvalid` where it cannot start.
     """
-    _Gateway(settings, scorer).serve(socket.socket(fileno=listening))
+    _Gateway(settings, scorer, console).serve(socket.socket(fileno=listening))
 
 
 class _Gateway:
     """The collaborators of one process, from its start to its end."""
 
-    def __init__(self, settings: Settings, scorer_socket: Path) -> None:
+    def __init__(self, settings: Settings, scorer_socket: Path, console_socket: Path) -> None:
         if settings.upstream_url is None:
             raise SettingsInvalid("there is no chatbot to answer: give --upstream https://…/v1 or set HANDRAIL_UPSTREAM_URL")
         if settings.database_url is None:
@@ -102,7 +103,8 @@ class _Gateway:
             cache=SessionCache(settings.session_cache),
             meters=counts,
         )
-        self._health = GatewayHealth(self._client, self._records, self._metrics.queue)
+        console = Console(console_socket)
+        self._health = GatewayHealth(self._client, self._records, self._metrics.queue, console.answers)
         self._app = create_app(
             desk=Desk(self._room),
             records=self._records,
@@ -113,6 +115,7 @@ class _Gateway:
             metrics=self._metrics.render,
             meters=counts,
             life=self._life,
+            console=console,
         )
 
     def serve(self, listening: socket.socket) -> None:
@@ -125,6 +128,8 @@ class _Gateway:
             server_header=False,
             ws="none",
             backlog=_BACKLOG,
+            proxy_headers=True,
+            forwarded_allow_ips=self._settings.trusted_proxies,
             timeout_keep_alive=_IDLE_SECONDS,
             timeout_graceful_shutdown=max(1, round(self._settings.drain_seconds - _CLOSE_SECONDS)),
         )

@@ -19,6 +19,7 @@ from guard.review import account, login, shell
 from guard.review.failures import answer_errors, error_page
 from guard.review.headers import App, Guarded
 from guard.review.pages import NAV, templates
+from guard.review.passwords import Passwords
 from guard.settings import Settings
 
 __all__ = ["create_app"]
@@ -43,11 +44,12 @@ def create_app(
         try:
             yield
         finally:
+            app.state.passwords.close()
             await pool.close(timeout=2.0)
 
     app = FastAPI(title="Handrail", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life, redirect_slashes=False)
     app.state.pool, app.state.settings, app.state.keys, app.state.clock = pool, settings, keys, clock
-    app.state.templates = templates()
+    app.state.templates, app.state.passwords = templates(), Passwords()
     for name in _ROOMS:
         if find_spec(f"guard.review.{name}") is not None:
             room = import_module(f"guard.review.{name}")

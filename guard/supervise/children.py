@@ -27,6 +27,7 @@ class Role(StrEnum):
     GATEWAY = "gateway"
     SCORER = "scorer"
     WORKER = "worker"
+    CONSOLE = "console"
     DEMO = "demo"
 
 
@@ -34,7 +35,8 @@ def _gateway(settings: Settings) -> None:
     from guard.gateway.service import run
     from guard.supervise.paths import Paths
 
-    run(settings, int(os.environ[LISTEN_FD]), Paths.of(settings.home).scorer_socket)
+    paths = Paths.of(settings.home)
+    run(settings, int(os.environ[LISTEN_FD]), paths.scorer_socket, paths.console_socket)
 
 
 def _scorer(settings: Settings) -> None:
@@ -63,6 +65,13 @@ def _worker(settings: Settings) -> int:
     return work(settings, os.getppid())
 
 
+def _console(settings: Settings) -> None:
+    from guard.review.process import run
+    from guard.supervise.paths import Paths
+
+    run(settings, Paths.of(settings.home).console_socket)
+
+
 def _demo(settings: Settings) -> None:
     from guard.demo.chatbot import run
 
@@ -73,6 +82,7 @@ _ROLES: Final[Mapping[Role, Callable[[Settings], int | None]]] = {
     Role.GATEWAY: _gateway,
     Role.SCORER: _scorer,
     Role.WORKER: _worker,
+    Role.CONSOLE: _console,
     Role.DEMO: _demo,
 }
 

@@ -63,6 +63,11 @@ class Paths:
         return self.run / "scorer.sock"
 
     @property
+    def console_socket(self) -> Path:
+        """Where the console listens."""
+        return self.run / "console.sock"
+
+    @property
     def demo_socket(self) -> Path:
         """Where the demo chatbot listens."""
         return self.run / "demo.sock"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from socket import socket
+from types import MappingProxyType
 from typing import Final
 
 import guard
@@ -22,7 +23,16 @@ from guard.supervise.sockets import address, reachable
 __all__ = ["Roster"]
 
 _DRAIN_SECONDS: Final = 6.0  # for turns under way: a shutdown takes 10 s at most, PostgreSQL's end included
-_SECRETS: Final = ("HANDRAIL_DATABASE_URL", "HANDRAIL_BROKER_URL", "HANDRAIL_UPSTREAM_KEY")
+_SECRETS: Final = frozenset({"HANDRAIL_DATABASE_URL", "HANDRAIL_BROKER_URL", "HANDRAIL_UPSTREAM_KEY", "HANDRAIL_SMTP_URL"})
+_KNOWS: Final[Mapping[Role, frozenset[str]]] = MappingProxyType(
+    {
+        Role.GATEWAY: _SECRETS - {"HANDRAIL_SMTP_URL"},
+        Role.SCORER: frozenset(),
+        Role.DEMO: frozenset(),
+        Role.CONSOLE: frozenset({"HANDRAIL_DATABASE_URL"}),
+    }
+)
+"""Roles that have no use for every secret, and those that they have a use for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +48,12 @@ class Roster:
     metrics: Mapping[str, str]
 
     def behind(self) -> list[Program]:
-        """What the gateway needs, and the worker."""
+        """What the gateway needs, and where people are: the worker and the console."""
         programs = [self._program(Role.SCORER, ready=partial(probes.accepts, self.paths.scorer_socket))]
         if self.demo is not None:
             programs.append(self._program(Role.DEMO, listening=self.demo))
-        return [*programs, self._program(Role.WORKER)]
+        console = self._program(Role.CONSOLE, ready=partial(probes.accepts, self.paths.console_socket))
+        return [*programs, self._program(Role.WORKER), console]
 
     def gateways(self) -> list[Program]:
         """The gateway's workers."""
@@ -64,8 +75,8 @@ class Roster:
         if listening is not None:
             environment[LISTEN_FD] = str(listening.fileno())
             files = (listening.fileno(),)
-        if role in (Role.SCORER, Role.DEMO):  # neither has any use for them
-            environment = {key: value for key, value in environment.items() if key not in _SECRETS}
+        kept_from_it = _SECRETS - _KNOWS.get(role, _SECRETS)
+        environment = {key: value for key, value in environment.items() if key not in kept_from_it}
         command = (sys.executable, "-m", "guard.supervise.children", role.value)
         name = name or role.value
         return Program(name, command, environment, self.paths.logs / f"{name}.log", ready, files=files)

@@ -25,7 +25,8 @@ _SEVERITY_STYLES: Final = ("dim", "default", "cyan", "yellow", "bold red")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a Handrail that runs can be reached, and with what. ``model``: one that the upstream has, if that is known."""
+    """Where a Handrail that runs can be reached, and with what. ``model``: one that the upstream has, if that is known.
+    ``tenant``: the one that the first reviewer belongs to."""
 
     address: str
     upstream: str
@@ -33,6 +34,7 @@ class Place:
     key: str
     key_file: Path
     reviewer_file: Path
+    tenant: str
     model: str | None
     notes: tuple[str, ...] = ()
 
@@ -59,7 +61,7 @@ class Screen:
             ("upstream", place.upstream, ""),
             ("policy", place.policy, ""),
             ("key", place.key, f"also in {place.key_file}"),
-            ("reviewer", f"name and password in {place.reviewer_file}", ""),
+            ("console", f"{place.address}/review", f"tenant {place.tenant}, name and password in {place.reviewer_file}"),
         ]
         for name, value, note in rows:
             self._line(Text.assemble("  ", (f"{name:<10}", "dim"), value, (f"  {note}" if note else "", "dim")))

@@ -1,8 +1,8 @@
 """`handrail up`: everything on one machine, under one supervisor.
 
-PostgreSQL, the migrations, the first tenant, the scorer, the demo chatbot where no upstream is given, the worker, and the
-gateway's workers on one listening socket. Any of them that dies is started again; when the supervisor itself is killed the
-kernel ends them all.
+PostgreSQL, the migrations, the first tenant, the scorer, the demo chatbot where no upstream is given, the worker, the
+console, and the gateway's workers on one listening socket. Any of them that dies is started again; when the supervisor
+itself is killed the kernel ends them all.
 """
 
 from __future__ import annotations
@@ -243,6 +243,7 @@ class _Supervisor:
             key=first.key,
             key_file=self._paths.first_key,
             reviewer_file=self._paths.first_reviewer,
+            tenant=first.tenant,
             model="demo" if upstream is None else None,
             notes=tuple(notes),
         )

@@ -1,0 +1,1 @@
+select due from login_attempts where key = %(key)s
