@@ -20,6 +20,7 @@ class Alert(StrEnum):
     DELIVERY_REFUSED = "escalation_delivery_refused"  # the address or the secret cannot be used
     DELIVERY_LATE = "escalation_delivery_late"  # a message of severity 3 or more waits for its third attempt or longer
     CASE_UNHEARD = "escalation_case_unheard"  # a case of severity 3 or more has no channel
+    CASE_UNREACHABLE = "escalation_case_unreachable"  # every channel gave a message of severity 3 or more up
     CASE_OVERDUE = "escalation_case_overdue"  # a case of severity 3 or more broke its promise
 
 

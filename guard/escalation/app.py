@@ -22,11 +22,11 @@ ROUTINE: Final = "handrail_routine"
 """The queue of everything else."""
 QUEUES: Final = (URGENT, ROUTINE)
 
-SOFT_SECONDS: Final = 20
+SOFT_SECONDS: Final = 40
 """A task that runs longer is asked to end."""
-HARD_SECONDS: Final = 30
+HARD_SECONDS: Final = 50
 """A task that runs longer is killed, and its message comes again."""
-_VISIBILITY_SECONDS: Final = 60  # longer than the longest task, else a running task's message would come again
+_VISIBILITY_SECONDS: Final = 90  # longer than the longest task, else a running task's message would come again
 
 _POSTGRESQL: Final = ("postgresql", "postgres", "pgmq")
 _DRIVERS: Final = {"redis": "redis", "rediss": "redis", "amqp": "amqp", "amqps": "amqp"}

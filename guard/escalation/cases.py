@@ -1,4 +1,4 @@
-"""The case clock: deadlines, states and rungs as plain functions of what is known and of an explicit ``now``.
+"""The case clock: deadlines and states as plain functions of what is known and of an explicit ``now``.
 
 The numbers are the defaults of the policy floor: proposals, to be changed with audit data.
 """
@@ -23,7 +23,6 @@ __all__ = [
     "deadlines",
     "overdue",
     "raised",
-    "rungs_due",
     "terms",
 ]
 
@@ -57,7 +56,7 @@ _NEVER_EXPIRES_FROM: Final = 2
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What a severity promises. ``rung``: until the next person is told; ``None`` where there is no ladder.
-    ``everybody``: until everybody on call is told."""
+    ``everybody``: until everybody on call is told; ``None`` where that never happens."""
 
     acknowledge: timedelta
     act: timedelta
@@ -89,9 +88,10 @@ def terms(severity: int, *, live: bool) -> Terms:
         case 4:
             return _IMMINENT
         case 3:
-            return Terms(timedelta(minutes=15 if live else 60), _HIGH)
+            first = timedelta(minutes=15 if live else 60)
+            return Terms(first, _HIGH, rung=first, everybody=_HIGH)
         case 2:
-            return Terms(_DAY, _DAY)
+            return Terms(_DAY, _DAY, rung=_DAY)
         case 0 | 1:
             return Terms(_WEEK, _WEEK)
         case _:
@@ -119,15 +119,6 @@ def overdue(state: CaseState, due: Deadlines, now: datetime) -> bool:
     if state in _WAITING and now > due.acknowledge_by:
         return True
     return state is not CaseState.HANDED_OFF and now > due.act_by
-
-
-def rungs_due(severity: int, since: datetime, now: datetime, *, live: bool = True) -> int:
-    """How many rungs of the ladder are due at ``now`` for a case that nobody acknowledged since ``since``: at least 1, the
-    first one at once. Where the severity has no ladder it stays 1."""
-    rung = terms(severity, live=live).rung
-    if rung is None or now <= since:
-        return 1
-    return 1 + (now - since) // rung
 
 
 def check_transition(before: CaseState, after: CaseState, *, severity: int, by_person: bool) -> None:

@@ -17,6 +17,7 @@ from typing import Final, Protocol
 
 import psycopg
 
+from guard.escalation.ladder import Ladder
 from guard.escalation.outbox import BATCH, Outbox
 from guard.escalation.store import Store
 from guard.escalation.tasks import Job
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 _LEADER: Final = 0x68726C64
 _BEAT_SECONDS: Final = 5.0
+_CLIMB_SECONDS: Final = 2.0
 _LONGEST_PAUSE: Final = 1.0
 
 
@@ -50,6 +52,7 @@ class Clock(threading.Thread):
         self,
         store: Store,
         outbox: Outbox,
+        ladder: Ladder,
         send: Callable[[str], object],
         jobs: Sequence[Job],
         meter: Meter,
@@ -59,6 +62,7 @@ class Clock(threading.Thread):
         super().__init__(name="clock", daemon=True)
         self._store = store
         self._outbox = outbox
+        self._ladder = ladder
         self._send = send
         self._jobs = jobs
         self._meter = meter
@@ -95,7 +99,7 @@ class Clock(threading.Thread):
         with psycopg.connect(self._store.conninfo, autocommit=True) as listener:
             listener.execute("listen handrail_outbox")
             sent: dict[str, float] = {}
-            beaten = 0.0
+            beaten = climbed = 0.0
             while not self._stopping.is_set():
                 self._relay()
                 self._hand_out()
@@ -106,6 +110,10 @@ class Clock(threading.Thread):
                     if self.leads:
                         self._measure()
                 if self._lead(listener):
+                    # Here and not through the broker: with the broker away somebody still has to be told, once it is back.
+                    if now - climbed >= _CLIMB_SECONDS:
+                        self._climb()
+                        climbed = now
                     self._send_jobs(sent, now)
                 with suppress(StopIteration):
                     next(listener.notifies(timeout=self._poll, stop_after=1))
@@ -123,6 +131,15 @@ class Clock(threading.Thread):
             raise
         except psycopg.Error as error:  # a row that cannot be relayed must not stop what was relayed before
             _log.error("the relay failed; what is due goes out", extra={"error": type(error)})
+
+    def _climb(self) -> None:
+        try:
+            self._ladder.climb()
+            self._ladder.expire()
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error as error:
+            _log.error("the ladder failed; what was told before goes out", extra={"error": type(error)})
 
     def _hand_out(self) -> None:
         try:

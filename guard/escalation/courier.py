@@ -9,7 +9,6 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -17,13 +16,13 @@ from uuid import UUID
 import psycopg
 
 from guard.errors import HandrailError
-from guard.escalation import alerts, signing
-from guard.escalation.alerts import Alert
+from guard.escalation import signing
+from guard.escalation.ledger import Attempt, Ledger
+from guard.escalation.mail import Mailer
 from guard.escalation.outbox import SHARE, Due
-from guard.escalation.schedule import STANDARD, Answer, Schedule, Settlement, Verdict, settle
+from guard.escalation.schedule import STANDARD, Answer, Schedule, Verdict, settle
 from guard.escalation.store import Store
 from guard.escalation.webhook import Limits, Sender
-from guard.records.ids import new_id
 
 __all__ = ["Courier", "Unseal"]
 
@@ -40,16 +39,6 @@ _PLACES: Final = ("handrail.troubled/0", "handrail.troubled/1")
 _DRAIN_SECONDS: Final = 5.0  # then the slot is given back, so that no channel keeps it
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    outbox_id: UUID
-    number: int
-    content: bytes
-    severity: int
-    url: str
-    secret: bytes
-
-
 class Courier:
     """Delivers. One batch of a channel and lane (urgent or not) runs at a time in the whole installation: a session lock in
     the database holds it, and ends with the process that held it."""
@@ -62,8 +51,11 @@ class Courier:
         allow_private: bool = False,
         schedule: Schedule = STANDARD,
         limits: Limits | None = None,
+        mailer: Mailer | None = None,
     ) -> None:
         self._store = store
+        self._ledger = Ledger(store)
+        self._mailer = mailer
         self._unseal = unseal
         self._allow_private = allow_private
         self._schedule = schedule
@@ -106,15 +98,15 @@ class Courier:
                 with suppress(psycopg.Error):  # a lost connection has let go of it already
                     connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [held])
 
-    def _claim(self, tenant_id: UUID, channel_id: UUID, due: Sequence[Due]) -> list[_Attempt]:
+    def _claim(self, tenant_id: UUID, channel_id: UUID, due: Sequence[Due]) -> list[Attempt]:
         rows = self._store.rows("claim", {**_named(tenant_id, channel_id, due), "lease": self._lease})
         return _attempts(rows)
 
-    def _claim_more(self, tenant_id: UUID, channel_id: UUID, urgent: bool) -> list[_Attempt]:
+    def _claim_more(self, tenant_id: UUID, channel_id: UUID, urgent: bool) -> list[Attempt]:
         values = {"tenant_id": tenant_id, "channel_id": channel_id, "urgent": urgent, "lease": self._lease, "batch": SHARE}
         return _attempts(self._store.rows("claim_more", values))
 
-    async def _send_all(self, tenant_id: UUID, channel_id: UUID, attempts: list[_Attempt], urgent: bool) -> int:
+    async def _send_all(self, tenant_id: UUID, channel_id: UUID, attempts: list[Attempt], urgent: bool) -> int:
         """Sends ``attempts``, and while the receiver takes everything quickly, what else is due for this channel."""
         delivered = 0
         until = time.monotonic() + _DRAIN_SECONDS
@@ -134,66 +126,56 @@ class Courier:
                 attempts = self._claim_more(tenant_id, channel_id, urgent)
         return delivered
 
-    async def _send(self, sender: Sender, tenant_id: UUID, channel_id: UUID, attempt: _Attempt) -> bool:
-        try:
-            key = signing.secret_key(self._unseal(tenant_id, attempt.secret))
-        except (HandrailError, ValueError):
-            answer = Answer(error="secret_unusable")
+    async def _send(self, sender: Sender, tenant_id: UUID, channel_id: UUID, attempt: Attempt) -> bool:
+        message_id = signing.webhook_id(attempt.outbox_id, channel_id)
+        if attempt.kind == "email":
+            answer = await self._mail(attempt, message_id)
         else:
-            message_id = signing.webhook_id(attempt.outbox_id, channel_id)
-            signed = signing.headers(message_id, datetime.now(UTC), attempt.content, key)
-            answer = await sender.send(attempt.url, attempt.content, signed)
+            answer = await self._post(sender, tenant_id, attempt, message_id)
         jitter = random.random()  # noqa: S311  (spreads load; protects nothing)
-        outcome = settle(answer, attempt.number, self._schedule, jitter)
+        outcome = settle(answer, attempt.try_number, self._schedule, jitter)
         # The statement takes a millisecond or two; the other attempts of this batch can wait that long.
-        self._write(tenant_id, channel_id, attempt, answer, outcome)
+        self._ledger.write(tenant_id, channel_id, attempt, answer, outcome)
         return outcome.verdict is Verdict.DELIVERED
 
-    def _write(self, tenant_id: UUID, channel_id: UUID, attempt: _Attempt, answer: Answer, outcome: Settlement) -> None:
-        ids = {"tenant_id": tenant_id, "outbox_id": attempt.outbox_id, "channel_id": channel_id}
-        with self._store.transaction():
-            self._store.run(
-                "settle",
-                {
-                    **ids,
-                    "attempt": attempt.number,
-                    "state": outcome.verdict.value,
-                    "status": answer.status,
-                    "error": outcome.error,
-                    "wait": outcome.wait or 0.0,
-                },
-            )
-            if outcome.verdict is Verdict.DELIVERED:
-                key = f"notified:{signing.webhook_id(attempt.outbox_id, channel_id)}"
-                self._store.run("notified", {**ids, "event_id": new_id(), "key": key})
-            if outcome.disable:
-                self._store.run("disable_channel", {"tenant_id": tenant_id, "channel_id": channel_id})
-            for kind in _alerts(answer, outcome):
-                alerts.raise_alert(self._store, kind, tenant_id)
-        if outcome.verdict is not Verdict.DELIVERED:
-            _log.warning(
-                "an attempt to deliver failed",
-                extra={
-                    "tenant": tenant_id,
-                    "outbox": attempt.outbox_id,
-                    "channel": str(channel_id),
-                    "attempt": attempt.number,
-                    "error": outcome.error,
-                    "state": outcome.verdict,
-                },
-            )
+    async def _post(self, sender: Sender, tenant_id: UUID, attempt: Attempt, message_id: str) -> Answer:
+        try:
+            sealed = [secret for secret in (attempt.secret, attempt.previous_secret) if secret is not None]
+            keys = [signing.secret_key(self._unseal(tenant_id, secret)) for secret in sealed]
+            content = signing.body(attempt.topic, attempt.created_at, attempt.payload)
+            signed = signing.headers(message_id, datetime.now(UTC), content, *keys)
+        except (HandrailError, ValueError):
+            return Answer(error="secret_unusable")
+        return await sender.send(attempt.url, content, signed)
+
+    async def _mail(self, attempt: Attempt, message_id: str) -> Answer:
+        if self._mailer is None:
+            return Answer(error="smtp_unset")
+        return await self._mailer.send(attempt.url, attempt.topic, attempt.created_at, attempt.payload, message_id)
 
 
-def _attempts(rows: Sequence[Mapping[str, Any]]) -> list[_Attempt]:
+def _attempts(rows: Sequence[Mapping[str, Any]]) -> list[Attempt]:
     found = []
     for row in rows:
         payload: dict[str, Any] = row["payload"] if isinstance(row["payload"], dict) else {}
         if row["synthetic"]:
             payload = {**payload, "synthetic": True}
         severity = payload.get("severity", 0)
-        content = signing.body(row["topic"], row["created_at"], payload)
-        rank = severity if isinstance(severity, int) else 0
-        found.append(_Attempt(row["outbox_id"], row["attempts"], content, rank, row["url"], bytes(row["secret"])))
+        found.append(
+            Attempt(
+                outbox_id=row["outbox_id"],
+                number=row["attempts"],
+                try_number=row["attempts"] - row["spent"],
+                topic=row["topic"],
+                created_at=row["created_at"],
+                payload=payload,
+                severity=severity if isinstance(severity, int) else 0,
+                kind=row["kind"],
+                url=row["url"],
+                secret=row["secret"] and bytes(row["secret"]),
+                previous_secret=row["previous_secret"] and bytes(row["previous_secret"]),
+            )
+        )
     return sorted(found, key=lambda attempt: -attempt.severity)
 
 
@@ -204,15 +186,3 @@ def _named(tenant_id: UUID, channel_id: UUID, due: Sequence[Due]) -> dict[str, A
         "outbox_ids": [item.outbox_id for item in due],
         "attempts": [item.attempts for item in due],
     }
-
-
-def _alerts(answer: Answer, outcome: Settlement) -> list[Alert]:
-    kinds = []
-    if outcome.disable:
-        kinds.append(Alert.CHANNEL_DISABLED)
-    if outcome.verdict is Verdict.DEAD:
-        kinds.append(Alert.DELIVERY_DEAD)
-    # At the first attempt: no schedule heals a wrong address or secret.
-    if answer.error is not None and answer.error.startswith(("address_", "secret_")):
-        kinds.append(Alert.DELIVERY_REFUSED)
-    return kinds

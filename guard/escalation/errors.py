@@ -1,8 +1,10 @@
 """Errors of the escalation.
 
 HandrailError
-├── AddressRefused      a webhook's address is not one that Handrail sends to
+├── AddressRefused      a channel's address is not one that Handrail sends to
 ├── BrokerUnfit         the broker's address or its database cannot be used
+├── ChannelRefused      a channel cannot be what was asked for
+├── DeliveryNotFound    no delivery that was given up is meant by this id
 ├── SecretUnusable      a channel's secret is no Standard Webhooks secret, or does not open
 └── TransitionRefused   a case may not go from one state to that other one
 
@@ -13,11 +15,11 @@ from __future__ import annotations
 
 from guard.errors import HandrailError
 
-__all__ = ["AddressRefused", "BrokerUnfit", "SecretUnusable", "TransitionRefused"]
+__all__ = ["AddressRefused", "BrokerUnfit", "ChannelRefused", "DeliveryNotFound", "SecretUnusable", "TransitionRefused"]
 
 
 class AddressRefused(HandrailError):
-    """A webhook's address is not one that Handrail sends to. ``code`` is what the delivery's row says."""
+    """A channel's address is not one that Handrail sends to. ``code`` is what the delivery's row says."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -26,6 +28,14 @@ class AddressRefused(HandrailError):
 
 class BrokerUnfit(HandrailError):
     """The broker's address or its database cannot be used."""
+
+
+class ChannelRefused(HandrailError):
+    """A channel cannot be what was asked for."""
+
+
+class DeliveryNotFound(HandrailError):
+    """No delivery that was given up is meant by this id."""
 
 
 class SecretUnusable(HandrailError):

@@ -17,6 +17,7 @@ __all__ = ["STANDARD", "Answer", "Schedule", "Settlement", "Verdict", "retry_aft
 _HOUR: Final = 3600.0
 _LONGEST_PAUSE: Final = _HOUR  # the most that a receiver may ask for: a case has its own clock
 _JITTER: Final = 0.1
+_THROTTLED: Final = (429, 502, 503, 504)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,10 @@ class Settlement:
 def settle(answer: Answer, attempt: int, schedule: Schedule, jitter: float = 0.0) -> Settlement:
     """What follows from ``answer`` to the attempt number ``attempt`` (from 1).
 
-    2xx is delivered. 410 disables the channel, as the specification says. 429 and 503 wait as long as ``Retry-After`` asks,
-    an hour at most and never less than the schedule. Everything else, redirects included, follows the schedule; ``jitter``
-    in [0, 1) lengthens a wait by up to a tenth, so that receivers that come back are not met by everybody at once.
+    2xx is delivered. 410 disables the channel, as the specification says. 429, 502, 503 and 504 wait as long as
+    ``Retry-After`` asks, an hour at most and never less than the schedule. Everything else, redirects included, follows the
+    schedule; ``jitter`` in [0, 1) lengthens a wait by up to a tenth, so that receivers that come back are not met by
+    everybody at once.
     """
     if answer.status is not None and 200 <= answer.status < 300:
         return Settlement(Verdict.DELIVERED)
@@ -80,7 +82,7 @@ def settle(answer: Answer, attempt: int, schedule: Schedule, jitter: float = 0.0
     if attempt >= len(schedule.waits):
         return Settlement(Verdict.DEAD, error)
     wait = schedule.waits[attempt] * (1 + _JITTER * jitter)
-    if answer.status in (429, 503) and answer.retry_after is not None:
+    if answer.status in _THROTTLED and answer.retry_after is not None:
         wait = max(wait, min(answer.retry_after, _LONGEST_PAUSE))
     return Settlement(Verdict.PENDING, error, wait)
 

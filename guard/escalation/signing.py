@@ -22,8 +22,9 @@ _SHORTEST, _LONGEST = 24, 64  # bytes of a secret, by the specification
 # The fields that may leave. A name that is not here stays inside, whatever a writer of outbox rows put there.
 _FIELDS: Final = frozenset(
     {
-        "acknowledge_by", "act_by", "alert_id", "assigned_to", "case_id", "closed_at", "count", "kind", "live", "opened_at",
-        "raised_at", "rules", "session_id", "severity", "state", "synthetic", "turn_id", "version",
+        "acknowledge_by", "act_by", "alert_id", "assigned_to", "case_id", "closed_at", "count", "everybody", "kind", "live",
+        "opened_at", "raised_at", "reason", "rules", "rung", "session_id", "severity", "state", "synthetic", "turn_id",
+        "version",
     }
 )  # fmt: skip
 # Ids, instants, names of rules and teams. No spaces: a sentence cannot pass.
@@ -74,14 +75,18 @@ def secret_key(secret: str) -> bytes:
     return key
 
 
-def headers(message_id: str, at: datetime, content: bytes, key: bytes) -> dict[str, str]:
-    """The signed headers of one attempt at ``at``."""
+def headers(message_id: str, at: datetime, content: bytes, *keys: bytes) -> dict[str, str]:
+    """The signed headers of one attempt at ``at``. One signature a key, the newest key first: while a secret is rotated a
+    receiver verifies with either. Raises ``ValueError`` without a key."""
+    if not keys:
+        raise ValueError("nothing is sent unsigned; give at least one key")
     timestamp = str(int(at.timestamp()))
-    digest = hmac.digest(key, b".".join((message_id.encode(), timestamp.encode(), content)), "sha256")
+    signed = b".".join((message_id.encode(), timestamp.encode(), content))
+    signatures = (f"v1,{base64.b64encode(hmac.digest(key, signed, 'sha256')).decode()}" for key in keys)
     return {
         "webhook-id": message_id,
         "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+        "webhook-signature": " ".join(signatures),
         "content-type": "application/json",
         "user-agent": "Handrail-Webhooks",
     }

@@ -15,6 +15,7 @@ from guard.escalation import alerts
 from guard.escalation.alerts import Alert
 from guard.escalation.app import ROUTINE, URGENT
 from guard.escalation.courier import Courier
+from guard.escalation.ledger import Ledger
 from guard.escalation.outbox import Batch, Due, Outbox
 from guard.escalation.store import Store
 
@@ -37,6 +38,7 @@ class Job:
 JOBS: Final = (
     Job("handrail.heartbeat", 5.0),
     Job("handrail.watch_cases", 15.0),
+    Job("handrail.give_up_stranded", 15.0),
     Job(NUDGE_JOURNAL, 30.0),
     Job("handrail.ensure_partitions", 3600.0),
 )
@@ -50,6 +52,7 @@ class Desk:
     store: Store
     outbox: Outbox
     courier: Courier
+    ledger: Ledger
     nudge_journal: Callable[[], object] | None = None
 
 
@@ -95,6 +98,10 @@ def register(app: Celery, desk: Desk) -> None:
     def watch_cases() -> None:
         for kind, statement in ((Alert.CASE_OVERDUE, "overdue"), (Alert.DELIVERY_LATE, "late")):
             alerts.match(desk.store, kind, [row["tenant_id"] for row in desk.store.rows(statement)])
+
+    @app.task(name="handrail.give_up_stranded")  # type: ignore[untyped-decorator]
+    def give_up_stranded() -> None:
+        desk.ledger.give_up_stranded()
 
     @app.task(name=NUDGE_JOURNAL)  # type: ignore[untyped-decorator]
     def nudge_journal() -> None:

@@ -26,7 +26,7 @@ class Limits:
     """Bounds of one attempt: seconds, and bytes of the answer's body, which is read and thrown away."""
 
     connect_seconds: float = 3.0
-    total_seconds: float = 10.0
+    total_seconds: float = 15.0
     body_bytes: int = 16 * 1024
     body_seconds: float = 1.0
 

@@ -23,6 +23,9 @@ from guard.escalation import broker, tasks
 from guard.escalation.app import QUEUES, broker_of, create_app, database_of
 from guard.escalation.clock import Clock
 from guard.escalation.courier import Courier, Unseal
+from guard.escalation.ladder import Ladder
+from guard.escalation.ledger import Ledger
+from guard.escalation.mail import Mailer, MailServer
 from guard.escalation.outbox import Outbox
 from guard.escalation.schedule import STANDARD, Schedule
 from guard.escalation.store import Store
@@ -55,9 +58,13 @@ def build(
     """The application with its tasks, and what they work with. Connects to nothing yet."""
     app = create_app(settings)
     store = Store(database_of(settings))
-    courier = Courier(store, unseal, allow_private=settings.allow_private_webhooks, schedule=schedule, limits=limits)
+    server = MailServer.of(settings)
+    mailer = Mailer(server, public_url=settings.public_url, limits=limits) if server is not None else None
+    courier = Courier(
+        store, unseal, allow_private=settings.allow_private_webhooks, schedule=schedule, limits=limits, mailer=mailer
+    )
     outbox = Outbox(store, lambda batch: tasks.enqueue(app, batch), lambda urgent: tasks.has_room(app, urgent))
-    desk = Desk(store, outbox, courier, nudge_journal)
+    desk = Desk(store, outbox, courier, Ledger(store), nudge_journal)
     tasks.register(app, desk)
     return app, desk
 
@@ -90,7 +97,9 @@ def run(
     guard = _Guard(parent_death)
     guard.start()
     jobs = [job for job in JOBS if nudge_journal is not None or job.name != NUDGE_JOURNAL]
-    clock = Clock(desk.store, desk.outbox, lambda name: app.send_task(name, ignore_result=True), jobs, Metrics())
+    clock = Clock(
+        desk.store, desk.outbox, Ladder(desk.store), lambda name: app.send_task(name, ignore_result=True), jobs, Metrics()
+    )
     app.steps["worker"].add(_clock_step(clock))
     # Celery warns of running as root because of pickled messages; here only JSON is accepted.
     warnings.filterwarnings("ignore", category=SecurityWarning)

@@ -16,6 +16,9 @@ from guard.records.rows import Placed, json_text
 __all__ = ["open_or_raise"]
 
 _ALWAYS_TOLD: Final = 4  # no cool-down at severity 4: every further turn is told
+_TOLD_FROM: Final = 2  # below, new evidence tells nobody who has a case already
+_TAKEN: Final = ("acknowledged", "handed_off")
+_COOL_DOWN_SECONDS: Final = 900  # who has a case hears of new evidence once in so long
 _TRIES: Final = 3
 
 
@@ -67,14 +70,23 @@ async def _raise(connection: AsyncConnection[Any], placed: Placed, facts: dict[s
     case_id: UUID = standing["id"]
     severity: int = facts["severity"]
     higher = severity > standing["severity"]
-    told = higher or severity >= _ALWAYS_TOLD
+    taken = standing["state"] in _TAKEN
     cursor = connection.cursor(row_factory=dict_row)
     now = await (await cursor.execute(query("raise_case"), facts | {"id": case_id})).fetchone()
     if now is None:
         raise RuntimeError(f"case {case_id} vanished under its lock")
     await _event(connection, placed, facts, case_id, "raised" if higher else "evidence", severity)
-    if told:
-        await _tell(connection, facts, case_id, "case.raised", now["severity"], now["acknowledge_by"], now["act_by"])
+    if higher or severity >= _ALWAYS_TOLD:
+        reason = "severity" if higher else "evidence"
+        await _tell(
+            connection, facts, case_id, "case.raised", now["severity"], now["acknowledge_by"], now["act_by"], reason=reason
+        )
+    elif taken and severity >= _TOLD_FROM:
+        again = f"evidence:{facts['at'].timestamp() // _COOL_DOWN_SECONDS:.0f}"
+        await _tell(
+            connection, facts, case_id, "case.raised", now["severity"], now["acknowledge_by"], now["act_by"],
+            reason="evidence", once=again,
+        )  # fmt: skip
     return case_id
 
 
@@ -106,9 +118,15 @@ async def _tell(
     severity: int,
     acknowledge_by: Any,
     act_by: Any,
+    *,
+    reason: str | None = None,
+    once: str | None = None,
 ) -> None:
-    """Thin: ids, severity and deadlines. Who it is about and what was said stay here."""
-    key = f"{topic}:{case_id}" if topic == "case.opened" else f"{topic}:{case_id}:{facts['turn_id']}:{facts['severity']}"
+    """Thin: ids, severity and deadlines. Who it is about and what was said stay here. ``once``: of what one message is
+    enough; by default the turn and its severity."""
+    key = f"{topic}:{case_id}"
+    if topic != "case.opened":
+        key += f":{once}" if once else f":{facts['turn_id']}:{facts['severity']}"
     payload = {
         "case_id": case_id,
         "turn_id": facts["turn_id"],
@@ -117,6 +135,8 @@ async def _tell(
         "acknowledge_by": acknowledge_by,
         "act_by": act_by,
     }
+    if reason is not None:
+        payload["reason"] = reason
     await connection.execute(
         query("tell"),
         {

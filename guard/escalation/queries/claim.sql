@@ -10,4 +10,5 @@ where d.tenant_id = %(tenant_id)s and d.channel_id = %(channel_id)s and d.outbox
     and d.state = 'pending' and d.attempts = n.attempts
     and o.tenant_id = d.tenant_id and o.id = d.outbox_id
     and c.tenant_id = d.tenant_id and c.id = d.channel_id and c.enabled
-returning d.outbox_id, d.attempts, o.topic, o.payload, o.created_at, o.synthetic, c.url, c.secret
+returning d.outbox_id, d.attempts, d.spent, o.topic, o.payload, o.created_at, o.synthetic, c.kind, c.url, c.secret,
+    case when c.previous_until > now() then c.previous_secret end as previous_secret

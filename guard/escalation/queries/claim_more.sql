@@ -2,7 +2,8 @@
 -- name. A first attempt is due whether or not a message names it already: whoever asks holds the channel, and the fence
 -- makes that message claim nothing.
 with due as (
-    select d.outbox_id, o.topic, o.payload, o.created_at, o.synthetic, c.url, c.secret
+    select d.outbox_id, o.topic, o.payload, o.created_at, o.synthetic, c.kind, c.url, c.secret,
+        case when c.previous_until > now() then c.previous_secret end as previous_secret
     from deliveries d
     join outbox o on o.tenant_id = d.tenant_id and o.id = d.outbox_id
     join channels c on c.tenant_id = d.tenant_id and c.id = d.channel_id
@@ -21,4 +22,5 @@ update deliveries d
 set attempts = d.attempts + 1, next_at = now() + make_interval(secs => %(lease)s)
 from due
 where d.tenant_id = %(tenant_id)s and d.channel_id = %(channel_id)s and d.outbox_id = due.outbox_id
-returning d.outbox_id, d.attempts, due.topic, due.payload, due.created_at, due.synthetic, due.url, due.secret
+returning d.outbox_id, d.attempts, d.spent, due.topic, due.payload, due.created_at, due.synthetic, due.kind, due.url,
+    due.secret, due.previous_secret

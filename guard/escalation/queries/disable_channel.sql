@@ -7,3 +7,4 @@ with disabled as (
 update deliveries d set state = 'failed', last_error = 'channel_disabled'
 from disabled x
 where d.tenant_id = x.tenant_id and d.channel_id = x.id and d.state = 'pending'
+returning d.outbox_id

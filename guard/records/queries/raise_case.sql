@@ -1,6 +1,9 @@
--- New evidence. A higher severity has to be acknowledged again: who took a case of severity 3 did not take one of 4.
+-- New evidence. A higher severity has to be acknowledged again, from the first rung on: who took a case of severity 3 did
+-- not take one of 4.
 update cases
 set last_turn = %(turn_id)s, severity = greatest(severity, %(severity)s), version = version + 1,
+    rung = case when %(severity)s > severity then 1 else rung end,
+    next_rung_at = case when %(severity)s > severity then null else next_rung_at end,
     raised_at = case when %(severity)s > severity then %(at)s else raised_at end,
     assigned_to = case when %(severity)s > severity then %(to)s else assigned_to end,
     state = case when %(severity)s > severity then 'open' else state end,

@@ -177,15 +177,15 @@ class House:
         return ids
 
     def delivery(self, outbox_id: UUID) -> dict[str, Any]:
-        """The only delivery of a message."""
-        (row,) = self.rows("select * from deliveries where outbox_id = %s", [outbox_id])
+        """The only delivery of a message that was not passed on from another channel."""
+        (row,) = self.rows("select * from deliveries where outbox_id = %s and instead_of is null", [outbox_id])
         return row
 
     def settled(self, outbox_id: UUID, state: str, seconds: float = 10.0) -> dict[str, Any]:
-        """The only delivery of a message once it is in ``state``."""
+        """That delivery once it is in ``state``."""
         deadline = time.monotonic() + seconds
         while True:
-            found = self.rows("select * from deliveries where outbox_id = %s", [outbox_id])
+            found = self.rows("select * from deliveries where outbox_id = %s and instead_of is null", [outbox_id])
             if found and found[0]["state"] == state:
                 return found[0]
             assert time.monotonic() < deadline, f"in {seconds} s the delivery came to {found and found[0]['state']}"

@@ -19,6 +19,7 @@ from guard.escalation import alerts, broker
 from guard.escalation.alerts import Alert
 from guard.escalation.app import QUEUES, broker_of, create_app
 from guard.escalation.courier import Courier
+from guard.escalation.ledger import Ledger
 from guard.escalation.outbox import Batch, Due, Leases, Outbox
 from guard.escalation.schedule import Schedule
 from guard.escalation.tasks import Desk, enqueue, has_room, register
@@ -272,7 +273,7 @@ def test_broken_promises_are_seen_and_forgotten(house: House) -> None:
     settings = load_settings({"database_url": house.database_url})
     app = create_app(settings)
     store = house.store()
-    register(app, Desk(store, _outbox(house, []), _courier(house)))
+    register(app, Desk(store, _outbox(house, []), _courier(house), Ledger(store)))
     app.tasks["handrail.watch_cases"]()
     assert "escalation_case_overdue" in house.alerts(late)
     assert not house.alerts(fine) | house.alerts(small)
@@ -284,6 +285,7 @@ def test_broken_promises_are_seen_and_forgotten(house: House) -> None:
     assert counts[4, "acknowledged"] == (1, 0)
     app.tasks["handrail.heartbeat"]()
     app.tasks["handrail.ensure_partitions"]()
+    app.tasks["handrail.give_up_stranded"]()
     app.tasks["handrail.relay"]()
 
 

@@ -16,7 +16,6 @@ from guard.escalation.cases import (
     deadlines,
     overdue,
     raised,
-    rungs_due,
     terms,
 )
 from guard.escalation.errors import TransitionRefused
@@ -90,16 +89,6 @@ def test_a_broken_promise_stays_broken_until_a_person_acts(severity: int, at: da
     assert overdue(CaseState.ACKNOWLEDGED, due, now) is (now > due.act_by)
     assert not overdue(CaseState.HANDED_OFF, due, now)
     assert not overdue(CaseState.CLOSED, due, now)
-
-
-@given(seconds=st.integers(-100, 10_000), more=st.integers(0, 1000))
-@settings(max_examples=60)
-def test_rungs_only_grow_and_come_every_three_minutes(seconds: int, more: int) -> None:
-    now = _AT + timedelta(seconds=seconds)
-    rungs = rungs_due(4, _AT, now)
-    assert rungs == 1 + max(0, seconds) // 180
-    assert rungs <= rungs_due(4, _AT, now + timedelta(seconds=more))
-    assert rungs_due(2, _AT, now) == 1
 
 
 @given(before=st.sampled_from(CaseState), after=st.sampled_from(CaseState), severity=_SEVERITIES, person=st.booleans())
