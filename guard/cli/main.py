@@ -183,7 +183,7 @@ app.command()(models.train)
 app.command("eval")(models.evaluate)
 for group in (admin.tenant, admin.key, admin.reviewer, admin.channel, admin.db):
     app.add_typer(group)
-for name in ("policy", "audit", "dashboards"):
+for name in ("policy", "audit", "dashboards", "deliveries"):
     if find_spec(f"guard.cli.{name}") is not None:
         app.add_typer(import_module(f"guard.cli.{name}").app, name=name)
 if find_spec("guard.cli.redact") is not None:
