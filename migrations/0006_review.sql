@@ -116,8 +116,16 @@ create index cases_queue on cases (
 create index cases_closed on cases (tenant_id, closed_at desc, id desc) where state = 'closed';
 create index cases_owner on cases (tenant_id, owner) where state <> 'closed';
 
-select wall('case_leases'), wall('dispositions'), wall('case_notes'), wall('reveals'), wall('feedback'),
-    wall('feedback_reviews');
+do $$
+declare
+    walled text;
+begin
+    foreach walled in array array[
+        'case_leases', 'dispositions', 'case_notes', 'reveals', 'feedback', 'feedback_reviews'] loop
+        perform wall(walled::regclass);
+    end loop;
+end
+$$;
 
 grant select, insert, update, delete on case_leases to handrail_reviewer;
 grant select, insert on dispositions, case_notes, reveals, feedback_reviews to handrail_reviewer;

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import orjson
@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 
 from guard.gateway.body import parse_object, read_body
 from guard.gateway.errors import BadRequest, GatewayError, NotFound, WrongMethod
+from guard.gateway.feedback import FEEDBACK, FEEDBACK_ANSWERS, FEEDBACK_BYTES, feedback_view, read_feedback
 from guard.gateway.meters import Meters
 from guard.gateway.openai_chat import read_call
 from guard.gateway.proxy import identify
@@ -27,6 +28,7 @@ Health = Callable[[], tuple[int, dict[str, Any]]]
 MetricsPage = Callable[[], tuple[bytes, str]]
 _WAIT_SECONDS: Final = 2.0
 _POLL_SECONDS: Final = 0.05
+_Found = TypeVar("_Found")
 
 
 def create_api(
@@ -76,13 +78,7 @@ def create_api(
         return Response(body, headers={"content-type": kind})
 
     async def find(tenant: UUID, turn: UUID) -> dict[str, Any]:
-        loop = asyncio.get_running_loop()
-        until = loop.time() + _WAIT_SECONDS
-        while (row := await records.turn(tenant, turn)) is None:
-            if loop.time() >= until:
-                raise NotFound("there is no turn with this id", reason="unknown_turn")
-            await asyncio.sleep(_POLL_SECONDS)
-        return row
+        return await _soon(lambda: records.turn(tenant, turn))
 
     @api.get("/v1/turns/{turn_id}")
     async def turn_record(turn_id: str, request: Request) -> Response:
@@ -92,6 +88,20 @@ def create_api(
         except ValueError:
             raise NotFound("there is no turn with this id", reason="unknown_turn") from None
         return _json(200, await find(identity.tenant_id, wanted))
+
+    @api.post("/v1/turns/{turn_id}/feedback", status_code=201, openapi_extra=FEEDBACK, responses=FEEDBACK_ANSWERS)
+    async def feedback(turn_id: str, request: Request) -> Response:
+        """What a user says of a turn. Kept once a turn and kind; a reviewer reads it in the console's feedback queue."""
+        headers = dict(request.scope["headers"])
+        identity = await identify(records, headers)
+        raw = await read_body(request.receive, headers.get(b"content-length"), FEEDBACK_BYTES)
+        said = read_feedback(parse_object(raw, settings.max_json_depth))
+        try:
+            wanted = UUID(turn_id)
+        except ValueError:
+            raise NotFound("there is no turn with this id", reason="unknown_turn") from None
+        kept = await _soon(lambda: records.feedback(identity, wanted, said.kind, said.note))
+        return _json(201 if kept.new else 200, feedback_view(kept))
 
     @api.post("/v1/turns")
     async def sidecar(request: Request) -> Response:
@@ -122,6 +132,17 @@ def create_api(
         return _json(200, {**row, "reply": {"action": action.word, "text": text}})
 
     return api
+
+
+async def _soon(ask: Callable[[], Awaitable[_Found | None]]) -> _Found:
+    """What ``ask`` finds of a turn: asked again for a while, since the id may just have been given out."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _WAIT_SECONDS
+    while (found := await ask()) is None:
+        if loop.time() >= until:
+            raise NotFound("there is no turn with this id", reason="unknown_turn")
+        await asyncio.sleep(_POLL_SECONDS)
+    return found
 
 
 async def _judge(turn: Any, reply: str, action: Action) -> tuple[Action, str | None]:

@@ -99,6 +99,8 @@ def _route(path: str) -> str:
     """The route's pattern: a path that was asked for may say anything."""
     if path in _ROUTES:
         return path
+    if path.startswith("/v1/turns/") and path.endswith("/feedback"):
+        return "/v1/turns/{id}/feedback"
     for prefix, pattern in (("/v1/models/", "/v1/models/{id}"), ("/v1/turns/", "/v1/turns/{id}")):
         if path.startswith(prefix):
             return pattern

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from detectors.signals import Scores
+from guard.records.feedback import Feedback, FeedbackKind
 from guard.records.terms import Delivered, Identity, Status
 from policies.decision import Action, RuleResult
 
@@ -186,6 +187,11 @@ class Records(Protocol):
 
     async def turn(self, tenant_id: UUID, turn_id: UUID) -> dict[str, Any] | None:
         """The latest attempt of a turn in the shape of ``GET /v1/turns/{id}``, or ``None`` if this tenant has none."""
+        ...
+
+    async def feedback(self, identity: Identity, turn_id: UUID, kind: FeedbackKind, note: str) -> Feedback | None:
+        """Keeps what was said of a turn, once a turn and kind; ``None`` if this tenant has no such turn. The note is kept
+        only where the tenant stores text."""
         ...
 
     async def authenticate(self, key: str) -> Identity | None:

@@ -21,6 +21,7 @@ from guard.records.alerts import RECORDS_UNAVAILABLE, Alerts, RecordMeters, Sile
 from guard.records.batch import GroupCommit
 from guard.records.claims import ClaimDesk
 from guard.records.contract import Claim, Claimed, PolicySource, TurnEntry
+from guard.records.feedback import Feedback, FeedbackKind, keep_feedback
 from guard.records.journal import Journal
 from guard.records.keys import Keys
 from guard.records.memory import Memory
@@ -182,6 +183,18 @@ class PostgresRecords:
                 query("turn"), {"tenant_id": tenant_id, "turn_id": turn_id}
             )
             return await cursor.fetchone()
+
+    async def feedback(self, identity: Identity, turn_id: UUID, kind: FeedbackKind, note: str) -> Feedback | None:
+        """See :meth:`guard.records.contract.Records.feedback`. Raises :class:`~guard.errors.RecordsUnavailable` with
+        PostgreSQL away."""
+        try:
+            return await self._database.bounded(self._keep_feedback(identity, turn_id, kind, note))
+        except (psycopg.Error, RecordsUnavailable, OSError):
+            raise RecordsUnavailable("the feedback cannot be kept: PostgreSQL does not answer") from None
+
+    async def _keep_feedback(self, identity: Identity, turn_id: UUID, kind: FeedbackKind, note: str) -> Feedback | None:
+        async with self._database.connection() as connection, connection.transaction():
+            return await keep_feedback(connection, self._keys, identity, turn_id, kind, note, self._stamp())
 
     async def authenticate(self, key: str) -> Identity | None:
         """See :meth:`guard.records.contract.Records.authenticate`. Raises :class:`~guard.errors.RecordsUnavailable` for a
