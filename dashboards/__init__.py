@@ -1,0 +1,1 @@
+"""Grafana dashboards and Prometheus rules, declared here and built by ``handrail dashboards build``."""

@@ -104,6 +104,7 @@ class Metrics:
         """What is counted in the database, by one process of each machine."""
         for severity in SEVERITIES:
             self._decisions[(severity,)]  # a rate needs a zero to start from
+        self._stages[("score",)]
         for reason in DETECTOR_REASONS:
             self._detector_failures["scorer", reason]
         for name in COUNTED:
