@@ -1,12 +1,15 @@
 # Every target does what it needs first and can be repeated. ARGS goes to the command: make up ARGS="--port 9000"
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test check constraints clean
+.PHONY: help setup up demo test proof check constraints clean
 
 venv   := .venv
 bin    := $(venv)/bin
 # The first Python that is new enough, wherever it is.
 python := $(shell for name in python3.11 python3 python3.12 python3.13; do \
             $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$name && break; done)
+# What the tests call, and the Debian package that brings it.
+tools  := curl:curl chromium:chromium promtool:prometheus prometheus-alertmanager:prometheus-alertmanager \
+          redis-server:redis-server rabbitmq-server:rabbitmq-server
 pip    := $(bin)/python -m pip -qq --disable-pip-version-check --no-input --retries 10
 
 help: ## what there is
@@ -22,6 +25,9 @@ demo: $(venv)/.serving ## five conversations through the gateway
 
 test: $(venv)/.test ## all tests
 	@$(bin)/python -m pytest -q $(ARGS)
+
+proof: $(venv)/.test ## the long runs, hours in all; results go to docs/proof
+	@$(bin)/python -m pytest -q --timeout=0 tests/proof $(ARGS)
 
 check: $(venv)/.test ## lint, format and types
 	@$(bin)/ruff check .
@@ -42,7 +48,7 @@ clean: ## removes what was built; the data folder .handrail stays
 define install
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	   echo "installing $(1)"; DEBIAN_FRONTEND=noninteractive; export DEBIAN_FRONTEND; \
-	   apt-get update -qq && apt-get install -y -qq $(1) >/dev/null; \
+	   apt-get update -qq && apt-get install -y -qq --no-install-recommends $(1) >/dev/null; \
 	else echo "$(2); run: sudo apt-get install $(1)"; exit 1; fi
 endef
 
@@ -58,7 +64,9 @@ $(venv)/.serving: $(venv)/.python pyproject.toml constraints.txt
 	@touch $@
 
 $(venv)/.test: $(venv)/.serving
-	@command -v curl >/dev/null || { $(call install,curl,The tests call curl); }
+	@missing=; for tool in $(tools); do \
+	   PATH="$$PATH:/usr/sbin:/sbin" command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
+	 test -z "$$missing" || { $(call install,$$missing,The tests call what is not here); }
 	@echo "adding what the tests need to $(venv)"
 	@$(pip) install --constraint constraints.txt --editable ".[test]" torch transformers onnx
 	@touch $@
