@@ -50,15 +50,15 @@ def create_app(
     app = FastAPI(title="Handrail", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life, redirect_slashes=False)
     app.state.pool, app.state.settings, app.state.keys, app.state.clock = pool, settings, keys, clock
     app.state.templates, app.state.passwords = templates(), Passwords()
-    for name in _ROOMS:
+    routers = [login.router, account.router, shell.router]
+    for name in reversed(_ROOMS):
         if find_spec(f"guard.review.{name}") is not None:
-            room = import_module(f"guard.review.{name}")
-            if hasattr(room, "router"):
-                app.include_router(room.router)
-    for router in (login.router, account.router, shell.router):
+            routers.insert(0, import_module(f"guard.review.{name}").router)
+    for router in routers:
         app.include_router(router)
     app.mount("/review/static", shell.files())
-    app.state.places = frozenset({getattr(route, "path", "") for route in app.routes} & {entry.href for entry in NAV})
+    paths = {getattr(route, "path", "") for router in routers for route in router.routes}
+    app.state.places = frozenset(paths & {entry.href for entry in NAV})
     answer_errors(app)
     return Guarded(app, _refuse(app))
 

@@ -37,7 +37,7 @@ class NavEntry:
 
 
 NAV: Final = (
-    NavEntry("Queue", "/review/queue", "q", frozenset({Role.REVIEWER})),
+    NavEntry("Queue", "/review/queue", "q", frozenset({Role.REVIEWER, Role.AUDITOR})),
     NavEntry("Feedback", "/review/feedback", "f", frozenset({Role.REVIEWER})),
     NavEntry("Account", "/review/account", "a"),
 )

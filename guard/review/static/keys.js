@@ -3,21 +3,21 @@
  *
  * data-key="c"       on a link, button or field: that key follows, presses or enters it. "g q" is g and then q.
  * data-label="…"     how the help names it, where its own text does not do.
- * data-row           on a row with a link: j and k go from row to row, Enter opens it.
- * data-heartbeat="20" on a form: it is sent in the background every 20 seconds while the page is looked at. Where it is
- *                    refused (409 or the sign-in is over) the element that data-lost names (an id) is shown, and it stops.
+ * data-row, data-item  on a row: j and k go from row to row. Enter presses what has data-action="enter" in it, else follows
+ *                    its link. Another key presses what has that key as its data-action in the row where one is.
  * data-help          on a hidden button: it is shown, and opens the help.
  */
 (() => {
   const PAUSE = 1200; // ms that the second key of two may take
-  const MOVES = [["j", "Next row"], ["k", "Previous row"], ["Enter", "Open the row"]];
+  const MOVES = [["j", "Next row"], ["k", "Previous row"]];
   let first = "", timer = 0, help = null;
 
   const typing = (target) => target.closest("input, textarea, select, [contenteditable]") !== null
     && !["checkbox", "radio", "button", "submit"].includes(target.type);
   const seen = (element) => element.checkVisibility ? element.checkVisibility() : element.offsetParent !== null;
   const keyed = () => [...document.querySelectorAll("[data-key]")].filter((one) => seen(one) && !one.disabled);
-  const rows = () => [...document.querySelectorAll("[data-row]")].filter(seen);
+  const rows = () => [...document.querySelectorAll("[data-row], [data-item]")].filter(seen);
+  const current = () => rows().find((row) => row.classList.contains("here"));
 
   function use(element) {
     if (element.matches("input, textarea, select") && !["checkbox", "radio", "submit"].includes(element.type)) element.focus();
@@ -30,8 +30,9 @@
     const at = all.findIndex((row) => row.classList.contains("here") || row.contains(document.activeElement));
     const next = at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + step));
     all.forEach((row, index) => row.classList.toggle("here", index === next));
-    const link = all[next].querySelector("a[href]");
-    if (link) link.focus(); else all[next].scrollIntoView({ block: "nearest" });
+    const target = all[next].hasAttribute("tabindex") ? all[next] : all[next].querySelector("a[href]");
+    if (target) target.focus();
+    all[next].scrollIntoView({ block: "nearest" });
     return true;
   }
 
@@ -43,6 +44,10 @@
     copy.querySelectorAll("kbd, .sr").forEach((part) => part.remove());
     return copy.textContent.trim().replace(/\s+/g, " ") || element.value || "";
   }
+
+  /* What the rows offer, once each. */
+  const inRows = () => rows().flatMap((row) => [...row.querySelectorAll("[data-action]")])
+    .map((one) => [one.dataset.action === "enter" ? "Enter" : one.dataset.action, words(one)]);
 
   function keysOf(text) {
     const group = document.createElement("span");
@@ -63,7 +68,7 @@
     title.id = "help-title";
     title.textContent = "Keys on this page";
     const list = document.createElement("dl");
-    const lines = [["?", "This help"], ...(rows().length ? MOVES : []), ...keyed().map((one) => [one.dataset.key, words(one)])];
+    const lines = [["?", "This help"], ...(rows().length ? MOVES : []), ...inRows(), ...keyed().map((one) => [one.dataset.key, words(one)])];
     const told = new Set();
     for (const [key, label] of lines) {
       if (told.has(key)) continue;
@@ -93,14 +98,18 @@
     const key = event.key;
     if (key === "?") { event.preventDefault(); openHelp(); return; }
     if (key === "Enter") {
-      const row = rows().find((one) => one.classList.contains("here"));
-      const link = row && row.querySelector("a[href]");
-      if (link && (event.target === document.body || event.target === row)) { event.preventDefault(); link.click(); }
+      const row = current();
+      if (!row || (event.target !== document.body && event.target !== row)) return; // a link or button opens by itself
+      const way = row.querySelector("[data-action='enter']") || row.querySelector("a[href]");
+      if (way) { event.preventDefault(); way.click(); }
       return;
     }
-    const both = first ? `${first} ${key}` : key;
+    const second = first !== "", both = second ? `${first} ${key}` : key;
     first = "";
     clearTimeout(timer);
+    const row = current();
+    const inRow = row && [...row.querySelectorAll("[data-action]")].find((one) => one.dataset.action === key);
+    if (inRow && !second) { event.preventDefault(); inRow.click(); return; }
     const all = keyed();
     const found = all.find((one) => one.dataset.key === both) || all.find((one) => one.dataset.key === key);
     if (found) { event.preventDefault(); use(found); return; }
@@ -114,27 +123,9 @@
   });
 
   document.addEventListener("focusin", (event) => {
-    const row = event.target.closest("[data-row]");
+    const row = event.target.closest("[data-row], [data-item]");
     if (row) rows().forEach((one) => one.classList.toggle("here", one === row));
   });
-
-  for (const form of document.querySelectorAll("form[data-heartbeat]")) {
-    const every = Math.max(5, Number(form.dataset.heartbeat) || 30) * 1000;
-    const beat = async () => {
-      if (document.visibilityState === "hidden") return;
-      try {
-        const answer = await fetch(form.action, {
-          method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual", credentials: "same-origin",
-        });
-        if (answer.status !== 409 && answer.status !== 401 && answer.status !== 404) return;
-      } catch { return; } // the next one may get through
-      clearInterval(beating);
-      const lost = document.getElementById(form.dataset.lost || "");
-      if (lost) { lost.hidden = false; lost.setAttribute("role", "alert"); }
-    };
-    const beating = setInterval(beat, every);
-    document.addEventListener("visibilitychange", beat);
-  }
 
   for (const button of document.querySelectorAll("[data-help]")) {
     button.hidden = false;
