@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,13 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from guard.escalation.cases import deadlines
+from guard.escalation.courier import Courier
+from guard.escalation.mail import Mailer
+from guard.escalation.outbox import Batch, Outbox
+from guard.escalation.schedule import Schedule
 from guard.escalation.store import Store
+from guard.escalation.webhook import Limits
+from guard.records.admin import channel_secret
 from guard.records.ids import new_id
 from guard.records.keys import Keys
 
@@ -195,6 +202,24 @@ class House:
         """Kinds of the tenant's open alerts."""
         found = self.rows("select kind from operational_alerts where tenant_id = %s and closed_at is null", [tenant_id])
         return {row["kind"] for row in found}
+
+    def round(self, *, waits: Sequence[float] = (0.0,), mailer: Mailer | None = None) -> int:
+        """Relays, hands out and delivers what is due now, without a broker; returns how many were delivered."""
+        store, batches = self.store(), list[Batch]()
+        courier = Courier(
+            store, partial(channel_secret, self.keys), allow_private=True, schedule=Schedule(tuple(waits)),
+            limits=Limits(connect_seconds=0.5, total_seconds=1.0), mailer=mailer,
+        )  # fmt: skip
+        outbox = Outbox(store, batches.append)
+        outbox.relay()
+        outbox.dispatch()
+        return sum(courier.deliver(b.tenant_id, b.channel_id, b.due, urgent=b.urgent, troubled=b.troubled) for b in batches)
+
+    def events(self, case_id: UUID) -> list[str]:
+        """Kinds of a case's events, in order."""
+        return [
+            row["kind"] for row in self.rows("select kind from case_events where case_id = %s order by at, id", [case_id])
+        ]
 
     def work(
         self,

@@ -1,0 +1,160 @@
+"""The ladder in a real database: who is told when nobody acknowledges, once each, and what ends by itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from guard.escalation.ladder import Ladder
+from guard.escalation.outbox import Outbox
+from guard.records.ids import new_id
+from tests.integration.escalation.house import House
+
+
+@pytest.fixture(autouse=True)
+def _quiet(house: House) -> Iterator[None]:
+    """What another test left waiting is no part of this one."""
+    house.rows("update cases set state = 'closed' where state <> 'closed'")
+    yield
+    house.disconnect()
+
+
+def _ago(minutes: float) -> datetime:
+    return datetime.now(UTC) - timedelta(minutes=minutes)
+
+
+def _on_rungs(house: House, tenant: UUID, *rungs: int) -> dict[UUID, str]:
+    """A channel on each rung: its id and a name for it."""
+    return {
+        house.channel(tenant, "https://hooks.example.org/h", rung=rung, name=f"c{number}"): f"c{number}"
+        for number, rung in enumerate(rungs, 1)
+    }
+
+
+def _told(house: House, channels: dict[UUID, str], message: UUID) -> str:
+    """Names of the channels that a message goes to."""
+    rows = house.rows("select channel_id from deliveries where outbox_id = %s", [message])
+    return " ".join(sorted(channels[row["channel_id"]] for row in rows))
+
+
+def _steps(house: House, tenant: UUID) -> list[UUID]:
+    """The ladder's messages."""
+    statement = "select id from outbox where tenant_id = %s and topic = 'case.unacknowledged' order by created_at, id"
+    return [row["id"] for row in house.rows(statement, [tenant])]
+
+
+def _climb(house: House) -> None:
+    store = house.store()
+    Ladder(store).climb()
+    Outbox(store, lambda batch: None).relay()
+
+
+def test_the_next_rung_is_told_when_nobody_acknowledges_and_everybody_at_last(house: House) -> None:
+    tenant = house.tenant()
+    channels = _on_rungs(house, tenant, 1, 2, 5)
+    severe = house.channel(tenant, "https://hooks.example.org/h", rung=9, severity_from=4, name="c4")
+    alerts = house.channel(tenant, "https://hooks.example.org/h", topics=["alert.opened"], name="alerts")
+    channels |= {severe: "c4", alerts: "alerts"}
+    case = house.case(tenant, 4, opened_at=_ago(1))
+    opened = house.tell(tenant, case_id=str(case))
+    _climb(house)
+    assert _told(house, channels, opened) == "c1"
+    assert _steps(house, tenant) == []
+    for minutes, told in ((3.1, "c1 c2"), (6.1, "c1 c2 c3"), (8.1, "c1 c2 c3 c4")):
+        house.rows("update cases set raised_at = %s, next_rung_at = null where id = %s", [_ago(minutes), case])
+        _climb(house)
+        assert _told(house, channels, _steps(house, tenant)[-1]) == told
+    assert house.events(case) == ["unacknowledged"] * 3
+    (stored,) = house.rows("select rung, version, next_rung_at - now() as look from cases where id = %s", [case])
+    assert (stored["rung"], stored["version"]) == (3, 1)
+    assert timedelta(0) < stored["look"] < timedelta(minutes=1)  # at 9 minutes
+    (payload,) = [
+        row["payload"] for row in house.rows("select payload from outbox where id = %s", [_steps(house, tenant)[-1]])
+    ]
+    assert payload["everybody"] is True
+    assert payload["severity"] == 4
+
+
+def test_a_step_is_told_once_by_however_many_and_what_was_missed_is_one_step(house: House) -> None:
+    tenant = house.tenant()
+    house.channel(tenant, "https://hooks.example.org/h")
+    cases = [house.case(tenant, 4, opened_at=_ago(50)) for _ in range(20)]
+    with ThreadPoolExecutor(4) as pool:
+        told = sum(pool.map(lambda _: Ladder(house.store()).climb(), range(8)))
+    assert told == len(cases) == len(_steps(house, tenant))
+    house.rows("update cases set next_rung_at = null where tenant_id = %s", [tenant])
+    assert Ladder(house.store()).climb() == 0  # the same step
+
+
+@pytest.mark.parametrize(("silent_minutes", "waited", "steps"), [(1, 16, 1), (40, 16, 0), (40, 61, 1), (1, 121, 1)])
+def test_severity_3_waits_longer_for_somebody_who_has_left(
+    house: House, silent_minutes: float, waited: float, steps: int
+) -> None:
+    tenant, session = house.tenant(), new_id()
+    house.channel(tenant, "https://hooks.example.org/h")
+    house.rows(
+        "insert into sessions (tenant_id, id, key, started_at, last_at, state) values (%s, %s, %s, now(), %s, '{}')",
+        (tenant, session, os.urandom(32), _ago(silent_minutes)),
+    )
+    case = house.case(tenant, 3, opened_at=_ago(waited))
+    house.rows("update cases set session_id = %s where id = %s", [session, case])
+    assert Ladder(house.store()).climb() == steps
+    assert Ladder(house.store()).climb() == 0
+
+
+@pytest.mark.parametrize("state", ["acknowledged", "handed_off", "closed"])
+def test_who_has_a_case_is_left_alone(house: House, state: str) -> None:
+    tenant = house.tenant()
+    house.channel(tenant, "https://hooks.example.org/h")
+    case = house.case(tenant, 4, opened_at=_ago(30))
+    house.rows("update cases set state = %s where id = %s", [state, case])
+    assert Ladder(house.store()).climb() == 0
+
+
+def test_nobody_is_told_of_synthetic_cases_and_a_tenant_without_people_has_no_ladder(house: House) -> None:
+    synthetic, lonely = house.tenant(), house.tenant(people="none")
+    house.channel(synthetic, "https://hooks.example.org/h")
+    case, other = (house.case(tenant, 4, opened_at=_ago(30)) for tenant in (synthetic, lonely))
+    house.rows("update cases set synthetic = true where id = %s", [case])
+    assert Ladder(house.store()).climb() == 0
+    assert house.events(case) + house.events(other) == []
+
+
+def test_a_ladder_without_any_channel_is_an_alarm_and_the_case_says_so(house: House) -> None:
+    tenant = house.tenant()
+    case = house.case(tenant, 4, opened_at=_ago(4))
+    _climb(house)
+    assert "escalation_case_unheard" in house.alerts(tenant)
+    assert sorted(house.events(case)) == ["unacknowledged", "unreachable"]
+
+
+def test_what_may_expire_does_and_nothing_from_severity_2_on(house: House) -> None:
+    tenant = house.tenant()
+    late = {severity: house.case(tenant, severity, opened_at=_ago(60 * 24 * 8)) for severity in range(4)}
+    fresh, taken = house.case(tenant, 1), house.case(tenant, 1, opened_at=_ago(60 * 24 * 8))
+    house.rows("update cases set state = 'acknowledged' where id = %s", [taken])
+    with ThreadPoolExecutor(3) as pool:
+        assert sum(pool.map(lambda _: Ladder(house.store()).expire(), range(6))) == 2
+    states = {row["id"]: row["state"] for row in house.rows("select id, state from cases where tenant_id = %s", [tenant])}
+    assert [states[late[severity]] for severity in range(4)] == ["closed", "closed", "open", "open"]
+    assert (states[fresh], states[taken]) == ("open", "acknowledged")
+    assert [house.events(late[severity]) for severity in range(4)] == [["expired"], ["expired"], [], []]
+    (row,) = house.rows("select closed_at, version from cases where id = %s", [late[1]])
+    assert row["closed_at"] is not None
+    assert row["version"] == 2
+
+
+def test_a_strange_rung_in_a_payload_stops_nobody(house: House) -> None:
+    tenant = house.tenant()
+    channels = _on_rungs(house, tenant, 1, 2)
+    for rung in ("2", None, [1], True, -4, 1e300):
+        house.rows("update outbox set relayed_at = now() where relayed_at is null")
+        message = house.tell(tenant, topic="case.unacknowledged", case_id=str(uuid4()), rung=rung, everybody="true")
+        Outbox(house.store(), lambda batch: None).relay()
+        assert _told(house, channels, message) in ("c1", "c1 c2", ""), rung
+    assert _told(house, channels, message) == "c1 c2"
