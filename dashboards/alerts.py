@@ -113,10 +113,10 @@ ALERTS: Final = (
             ),
             Alert(
                 "HandrailCaseUnheard",
-                _open("escalation_case_unheard"),
+                _open("escalation_case_(unheard|unreachable)"),
                 PAGE,
-                "A case of severity 3 or more has no channel that tells anybody.",
-                "The tenant says that people are there, and none of its enabled channels takes this message.",
+                "Nobody is told of a case of severity 3 or more: {{ $labels.kind }}.",
+                "None of the tenant's enabled channels takes this message, or every one of them gave it up.",
             ),
             Alert(
                 "HandrailDeliveryLate",

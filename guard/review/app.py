@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from guard.review.headers import App, Guarded
 from guard.review.pages import NAV, templates
 from guard.review.passwords import Passwords
 from guard.settings import Settings
+from guard.telemetry.heartbeat import beat
 
 __all__ = ["create_app"]
 
@@ -41,9 +43,11 @@ def create_app(
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         await pool.open(wait=False)
+        alive = asyncio.create_task(beat(pool, "console"))
         try:
             yield
         finally:
+            alive.cancel()
             app.state.passwords.close()
             await pool.close(timeout=2.0)
 

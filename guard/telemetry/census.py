@@ -39,7 +39,7 @@ _FILE: Final = "census"
 KINDS: Final = (
     "detectors_unavailable", "records_unavailable", "records_refused", "journal_full", "escalation_channel_disabled",
     "escalation_delivery_dead", "escalation_delivery_refused", "escalation_delivery_late", "escalation_case_unheard",
-    "escalation_case_overdue",
+    "escalation_case_unreachable", "escalation_case_overdue",
 )  # fmt: skip
 """Kinds of operational alerts that are shown from the start. Others show from the moment that they were first raised."""
 
@@ -125,6 +125,7 @@ class Census:
         count = self._count
         cases = await rows("cases")
         count.cases({(row["severity"], row["state"]): row["cases"] for row in cases})
+        count.closed({row["severity"]: row["cases"] for row in cases if row["state"] == "closed"})
         late: dict[tuple[int, str], int] = {}
         for row in cases:
             for deadline, number in zip(DEADLINES, (row["unacknowledged"], row["unacted"]), strict=True):
@@ -152,7 +153,5 @@ class Census:
         count.channels({(row["kind"], row["state"]): row["channels"] for row in await rows("channels")})
         count.alerts({(row["kind"],): row["open"] for row in await rows("alerts")}, KINDS)
         count.heartbeats({(row["process"],): row["at"] for row in await rows("heartbeats")})
-        there = await (await cursor.execute("select to_regclass('feedback') is not null as there")).fetchone()
-        if there and there["there"]:
-            count.feedback({(row["kind"], row["state"]): row["items"] for row in await rows("feedback")})
+        count.feedback({(row["kind"], row["state"]): row["items"] for row in await rows("feedback")})
         count.counted(now)

@@ -7,16 +7,28 @@ from typing import Any, Final
 
 from guard.telemetry.families import Maker
 
-__all__ = ["CASE_STATES", "DEADLINES", "DELIVERY_STATES", "PROCESSES", "PROMISES", "QUANTILES", "SEVERITIES", "Count"]
+__all__ = [
+    "CASE_STATES",
+    "CHANNEL_KINDS",
+    "DEADLINES",
+    "DELIVERY_STATES",
+    "PROCESSES",
+    "PROMISES",
+    "QUANTILES",
+    "SEVERITIES",
+    "Count",
+]
 
 CASE_STATES: Final = ("open", "notified", "acknowledged", "handed_off", "closed")
 SEVERITIES: Final = range(5)
 DEADLINES: Final = ("acknowledge", "act")
 PROMISES: Final = ("kept", "broken", "waiting")
 QUANTILES: Final = ("0.5", "0.9", "1")
-DELIVERY_STATES: Final = ("pending", "delivered", "acknowledged", "unreachable", "failed", "dead")
+DELIVERY_STATES: Final = ("pending", "delivered", "failed", "dead")
+CHANNEL_KINDS: Final = ("webhook", "email")
 PROCESSES: Final = ("gateway", "scorer", "worker", "console")
 FEEDBACK_STATES: Final = ("waiting", "reviewed")
+_CLOSED: Final = "closed"
 
 
 class Count:
@@ -24,11 +36,14 @@ class Count:
     one never saw."""
 
     def __init__(self, make: Maker) -> None:
-        def gauge(name: str, meaning: str, labels: str = "") -> Gauges:
-            return Gauges(make, name, meaning, labels)
+        def gauge(name: str, meaning: str, labels: str = "", *, forget: bool = True) -> Gauges:
+            return Gauges(make, name, meaning, labels, forget=forget)
 
         self._cases = gauge(
-            "handrail_cases", "Cases by severity and state; closed are those of the last seven days", "severity state"
+            "handrail_cases",
+            "Cases by severity and state; closed are those of the last seven days",
+            "severity state",
+            forget=False,
         )
         self._since = gauge(
             "handrail_case_waiting_since_timestamp_seconds",
@@ -72,8 +87,13 @@ class Count:
         self._counted = gauge("handrail_counted_timestamp_seconds", "When the database was last counted")
 
     def cases(self, counts: Mapping[tuple[int, str], int]) -> None:
-        """Cases by (severity, state). What is not in ``counts`` is zero."""
-        self._cases.write({(severity, state): 0 for severity in SEVERITIES for state in CASE_STATES} | dict(counts))
+        """Cases by (severity, state) that are not closed. What is not in ``counts`` is zero."""
+        every = {(severity, state): 0 for severity in SEVERITIES for state in CASE_STATES}
+        self._cases.write({labels: number for labels, number in (every | dict(counts)).items() if labels[1] != _CLOSED})
+
+    def closed(self, counts: Mapping[int, int]) -> None:
+        """Closed cases by severity. Apart from the others, which the worker counts too."""
+        self._cases.write({(severity, _CLOSED): counts.get(severity, 0) for severity in SEVERITIES})
 
     def waiting(self, spans: Mapping[int, tuple[float, float]]) -> None:
         """Of each severity's unacknowledged case that is due first: since when it waits and until when it may."""
@@ -108,7 +128,9 @@ class Count:
 
     def channels(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Channels by (kind, state)."""
-        self._channels.write({("webhook", state): 0 for state in ("enabled", "disabled")} | dict(counts))
+        self._channels.write(
+            {(kind, state): 0 for kind in CHANNEL_KINDS for state in ("enabled", "disabled")} | dict(counts)
+        )
 
     def alerts(self, counts: Mapping[tuple[str], int], kinds: Iterable[str]) -> None:
         """Open operational alerts by kind; ``kinds`` are those that are shown as zero."""
@@ -134,16 +156,17 @@ class Count:
 
 
 class Gauges:
-    """One family, of which all that was ever set and is not true any more becomes zero."""
+    """One family. With ``forget`` all that was set before and is not true any more becomes zero."""
 
-    __slots__ = ("_family",)
+    __slots__ = ("_family", "_forget")
 
-    def __init__(self, make: Maker, name: str, meaning: str, labels: str) -> None:
+    def __init__(self, make: Maker, name: str, meaning: str, labels: str, *, forget: bool) -> None:
         self._family = make.gauge(name, meaning, "mostrecent", labels)
+        self._forget = forget
 
     def write(self, now: Mapping[Any, float]) -> None:
-        """Sets all of ``now``, and zero what this process set before."""
-        for labels in self._family.known():
+        """Sets all of ``now``."""
+        for labels in self._family.known() if self._forget else ():
             if labels not in now:
                 self._family[labels].set(0)
         for labels, value in now.items():

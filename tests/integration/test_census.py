@@ -22,6 +22,7 @@ from guard.telemetry.census import Census, floor
 from guard.telemetry.count import Count
 from guard.telemetry.exposition import VARIABLE
 from guard.telemetry.families import Maker
+from guard.telemetry.heartbeat import beat
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 MINUTE = timedelta(minutes=1)
@@ -187,6 +188,32 @@ async def test_deliveries_dead_letters_and_signs_of_life(town: Town) -> None:
     assert shown["outbox_waiting"] == {"": 3}
     assert shown["channels"]["webhook/enabled"] == 1
     assert shown["heartbeat_timestamp_seconds"]["worker"] == NOW.timestamp()
+
+
+async def test_feedback_waits_until_a_reviewer_has_seen_it(town: Town) -> None:
+    tenant, reviewer, seen = town.tenant(), new_id(), new_id()
+    town.run("insert into reviewers (tenant_id, id, name, password_hash) values (%s, %s, 'r', '')", tenant, reviewer)
+    for item, kind in ((seen, "harmful"), (new_id(), "harmful"), (new_id(), "helpful")):
+        town.run(
+            "insert into feedback (tenant_id, id, turn_id, kind, at) values (%s, %s, %s, %s, now())",
+            tenant, item, new_id(), kind,
+        )  # fmt: skip
+    town.run(
+        "insert into feedback_reviews (tenant_id, feedback_id, verdict, reviewer, at) values (%s, %s, 'harm', %s, now())",
+        tenant, seen, reviewer,
+    )  # fmt: skip
+    shown = await town.take()
+    counted = {labels: number for labels, number in shown["feedback"].items() if number}
+    assert counted == {"harmful/reviewed": 1, "harmful/waiting": 1, "helpful/waiting": 1}
+
+
+async def test_a_process_that_beats_is_alive(town: Town) -> None:
+    task = asyncio.create_task(beat(town, "console", seconds=0.05))
+    async with asyncio.timeout(20):
+        while not (await town.take())["heartbeat_timestamp_seconds"]["console"]:
+            await asyncio.sleep(0.02)
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def test_one_of_several_counts_and_another_takes_over(

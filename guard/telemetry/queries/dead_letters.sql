@@ -2,5 +2,6 @@
 select count(*)::bigint as dead
 from tenants t
 cross join lateral (
-    select from deliveries where tenant_id = t.id and outbox_id >= %(month)s and state in ('failed', 'dead') and not synthetic
+    select from deliveries
+    where tenant_id = t.id and created_at >= now() - interval '30 days' and state in ('failed', 'dead') and not synthetic
 ) d
