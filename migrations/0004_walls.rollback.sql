@@ -1,6 +1,6 @@
 drop view turn_counts, rule_counts;
 drop function audit_append(uuid, text, text, text, json), audit_digest(bytea, uuid, bigint, timestamptz, text, text, text, text);
-drop table audit_log, audit_heads;
+drop table audit_log, audit_heads, master_keys;
 drop function audit_refuse(), audit_head_grows();
 
 do $$

@@ -58,6 +58,13 @@ begin
 end
 $$;
 
+-- Which master key this database belongs to, by a value derived from it. No role reads it.
+create table master_keys (
+    version     smallint primary key check (version between 1 and 255),
+    fingerprint bytea not null check (octet_length(fingerprint) = 32),
+    first_used_at timestamptz not null default now()
+);
+
 alter table tenants add column disabled_at timestamptz; -- its keys open nothing from then on
 update reviewers set roles = array_replace(roles, 'policy-author', 'policy_author') where 'policy-author' = any (roles);
 

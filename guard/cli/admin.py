@@ -1,34 +1,33 @@
-"""Commands about the records: tenants, keys, reviewers, channels, the database. Secrets are shown once."""
+"""Commands about tenants, their keys and the database. Secrets are shown once."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 
-from guard.cli.options import DatabaseUrl, DataDir, console, database, settings_from
+from guard.cli.channels import channel
+from guard.cli.options import DatabaseUrl, DataDir, database, settings_from
+from guard.cli.records import OfTenant, day, on_records, say, table, warn
+from guard.cli.reviewers import reviewer
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
+    from guard.records import admin
     from guard.settings import Settings
 
 __all__ = ["channel", "db", "key", "reviewer", "tenant"]
 
-_T = TypeVar("_T")
-
 tenant = typer.Typer(name="tenant", help="Who sends traffic.", no_args_is_help=True)
 key = typer.Typer(name="key", help="Keys of tenants.", no_args_is_help=True)
-reviewer = typer.Typer(name="reviewer", help="Who reviews cases.", no_args_is_help=True)
-channel = typer.Typer(name="channel", help="Where people are told of cases.", no_args_is_help=True)
 db = typer.Typer(name="db", help="The database.", no_args_is_help=True)
 
-Default = Annotated[str, typer.Option("--tenant", help="The tenant's name.")]
+Name = Annotated[str, typer.Argument(help="As `handrail tenant list` shows it.")]
+KeyId = Annotated[UUID, typer.Argument(metavar="ID", help="As `handrail key list` shows it.")]
 
 
 @tenant.command("create")
@@ -47,17 +46,22 @@ def tenant_create(
     """Make a tenant and its first key."""
     from guard.records import admin
 
-    async def make(connection: AsyncConnection[Any]) -> str:
-        made = await admin.create_tenant(
-            connection, name, tag=tag, people=people, store_text=store_text, deep_link=deep_link, synthetic=synthetic
-        )
-        return (await admin.create_key(connection, made)).secret
+    settings = settings_from(data_dir=data_dir, database_url=database_url)
 
-    secret = _on(settings_from(data_dir=data_dir, database_url=database_url), make)
-    _say(f"tenant {name} is made; its key, shown this once:")
+    async def make(connection: AsyncConnection[Any]) -> tuple[str, admin.TenantRow]:
+        async with connection.transaction():
+            made = await admin.create_tenant(
+                connection, name, tag=tag, people=people, store_text=store_text, deep_link=deep_link, synthetic=synthetic
+            )
+            secret = (await admin.create_key(connection, made)).secret
+            return secret, await admin.find_tenant(connection, name)
+
+    secret, row = on_records(settings, make)
+    say(f"tenant {name} is made; its key, shown this once:")
     typer.echo(secret)
     if people != "none":
-        _warn(f"nobody is told of a case until there is a channel: handrail channel add NAME URL --tenant {name}")
+        warn(f"nobody is told of a case until there is a channel: handrail channel add NAME URL --tenant {name}")
+    _warn_of_nothing_to_judge(settings, row)
 
 
 @tenant.command("list")
@@ -65,47 +69,174 @@ def tenant_list(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> N
     """List the tenants."""
     from guard.records import admin
 
-    rows = _on(settings_from(data_dir=data_dir, database_url=database_url), admin.list_tenants)
-    _table(
-        ("name", "people", "text", "tag", "made"),
-        [(row.name, row.people, "kept" if row.store_text else "not kept", row.tag, _day(row.created_at)) for row in rows],
+    rows = on_records(settings_from(data_dir=data_dir, database_url=database_url), admin.list_tenants)
+    table(
+        ("name", "people", "text", "deep link", "tag", "made", "disabled"),
+        [
+            (
+                row.name,
+                row.people,
+                "kept" if row.store_text else "not kept",
+                "yes" if row.deep_link else "no",
+                row.tag,
+                day(row.created_at),
+                day(row.disabled_at),
+            )
+            for row in rows
+        ],
     )
 
 
+@tenant.command("show")
+def tenant_show(name: Name, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Show all that is set for a tenant, and who and what belongs to it."""
+    from guard.records import admin
+
+    async def read(connection: AsyncConnection[Any]) -> list[tuple[str, str]]:
+        row = await admin.find_tenant(connection, name)
+        keys = [one for one in await admin.list_keys(connection, row.id) if one.revoked_at is None]
+        people = [one for one in await admin.list_reviewers(connection, row.id) if one.disabled_at is None]
+        ways = [one for one in await admin.list_channels(connection, row.id) if one.enabled]
+        return [
+            ("name", row.name),
+            ("id", str(row.id)),
+            ("state", "in force" if row.disabled_at is None else f"disabled since {day(row.disabled_at)}"),
+            ("people", row.people),
+            ("text", "kept, encrypted" if row.store_text else "not kept"),
+            ("deep link", row.deep_link or "none"),
+            ("tag", row.tag or "none"),
+            ("signals off", ", ".join(row.off) or "none"),
+            ("traffic", "synthetic: counted nowhere" if row.synthetic else "real"),
+            ("keys", ", ".join(f"{one.prefix}…" for one in keys) or "none"),
+            ("reviewers", ", ".join(f"{one.name} ({', '.join(one.roles)})" for one in people) or "none"),
+            ("channels", ", ".join(one.name for one in ways) or "none"),
+            ("made", day(row.created_at)),
+        ]
+
+    for what, value in on_records(settings_from(data_dir=data_dir, database_url=database_url), read):
+        say(f"{what:<12} {value}")
+
+
+@tenant.command("set")
+def tenant_set(
+    name: Name,
+    people: Annotated[str | None, typer.Option(help="Who reads cases: none, hours or always.", show_default=False)] = None,
+    store_text: Annotated[
+        bool | None, typer.Option("--store-text/--no-store-text", help="Keep what is said, encrypted.", show_default=False)
+    ] = None,
+    deep_link: Annotated[
+        str | None,
+        typer.Option(help="Where reviewers find a conversation in your own system; '' takes it away.", show_default=False),
+    ] = None,
+    tag: Annotated[str | None, typer.Option(help="A word that policies can read.", show_default=False)] = None,
+    off: Annotated[
+        list[str] | None, typer.Option(help="A signal that is never scored; all that are given, and no others.")
+    ] = None,
+    none_off: Annotated[bool, typer.Option("--none-off", help="Every signal is scored again.")] = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Change what is given, and nothing else. A running gateway follows within seconds."""
+    from guard.records import admin
+
+    if off and none_off:
+        raise typer.BadParameter("give --off or --none-off, not both")
+    if all(value is None for value in (people, store_text, deep_link, tag, off)) and not none_off:
+        raise typer.BadParameter("nothing to change; give --people, --store-text, --deep-link, --tag or --off")
+    settings = settings_from(data_dir=data_dir, database_url=database_url)
+
+    async def change(connection: AsyncConnection[Any]) -> tuple[admin.TenantRow, bool]:
+        row = await admin.change_tenant(
+            connection,
+            name,
+            people=people,
+            store_text=store_text,
+            deep_link=deep_link,
+            tag=tag,
+            off=[] if none_off else off or None,
+        )
+        return row, any(one.enabled for one in await admin.list_channels(connection, row.id))
+
+    row, told = on_records(settings, change)
+    say(f"tenant {name} is as you asked; handrail tenant show {name} shows it")
+    if people not in (None, "none") and not told:
+        warn(f"nobody is told of a case until there is a channel: handrail channel add NAME URL --tenant {name}")
+    if store_text is False:
+        warn("text that was stored until now stays, encrypted")
+    _warn_of_nothing_to_judge(settings, row)
+
+
+@tenant.command("disable")
+def tenant_disable(name: Name, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Refuse a tenant's keys and reviewers from a few seconds on. Everything stays, and open cases go on being told."""
+    from guard.records import admin
+
+    async def change(connection: AsyncConnection[Any]) -> None:
+        await admin.disable_tenant(connection, name)
+
+    on_records(settings_from(data_dir=data_dir, database_url=database_url), change)
+    say(f"tenant {name} is disabled: its keys open nothing")
+
+
+@tenant.command("enable")
+def tenant_enable(name: Name, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Take a tenant's keys and reviewers again."""
+    from guard.records import admin
+
+    async def change(connection: AsyncConnection[Any]) -> None:
+        await admin.enable_tenant(connection, name)
+
+    on_records(settings_from(data_dir=data_dir, database_url=database_url), change)
+    say(f"tenant {name} is in force again")
+
+
+@tenant.command("remove")
+def tenant_remove(name: Name, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Take a tenant away with its keys, reviewers and channels. One that had a turn is disabled and stays on record."""
+    from guard.records import admin
+
+    async def change(connection: AsyncConnection[Any]) -> bool:
+        return await admin.remove_tenant(connection, name)
+
+    gone = on_records(settings_from(data_dir=data_dir, database_url=database_url), change)
+    if gone:
+        say(f"tenant {name} is removed; its audit log stays")
+    else:
+        say(f"tenant {name} is disabled: its turns and cases stay on record")
+
+
 @key.command("create")
-def key_create(tenant: Default = "default", data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+def key_create(tenant: OfTenant = "default", data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Make a further key."""
     from guard.records import admin
 
     async def make(connection: AsyncConnection[Any]) -> str:
         return (await admin.create_key(connection, (await admin.find_tenant(connection, tenant)).id)).secret
 
-    secret = _on(settings_from(data_dir=data_dir, database_url=database_url), make)
-    _say(f"a key of tenant {tenant}, shown this once:")
+    secret = on_records(settings_from(data_dir=data_dir, database_url=database_url), make)
+    say(f"a key of tenant {tenant}, shown this once:")
     typer.echo(secret)
 
 
 @key.command("list")
-def key_list(tenant: Default = "default", data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+def key_list(tenant: OfTenant = "default", data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """List a tenant's keys, by their beginnings."""
     from guard.records import admin
 
     async def read(connection: AsyncConnection[Any]) -> list[admin.ApiKey]:
         return await admin.list_keys(connection, (await admin.find_tenant(connection, tenant)).id)
 
-    rows = _on(settings_from(data_dir=data_dir, database_url=database_url), read)
-    _table(
+    rows = on_records(settings_from(data_dir=data_dir, database_url=database_url), read)
+    table(
         ("id", "begins", "made", "revoked"),
-        [(str(row.id), f"{row.prefix}…", _day(row.created_at), _day(row.revoked_at)) for row in rows],
+        [(str(row.id), f"{row.prefix}…", day(row.created_at), day(row.revoked_at)) for row in rows],
     )
 
 
 @key.command("revoke")
+@key.command("remove", hidden=True)
 def key_revoke(
-    key_id: Annotated[UUID, typer.Argument(metavar="ID", help="As `handrail key list` shows it.")],
-    tenant: Default = "default",
-    data_dir: DataDir = None,
-    database_url: DatabaseUrl = None,
+    key_id: KeyId, tenant: OfTenant = "default", data_dir: DataDir = None, database_url: DatabaseUrl = None
 ) -> None:
     """Revoke a key; from a few seconds on it opens nothing."""
     from guard.records import admin
@@ -113,106 +244,8 @@ def key_revoke(
     async def revoke(connection: AsyncConnection[Any]) -> None:
         await admin.revoke_key(connection, (await admin.find_tenant(connection, tenant)).id, key_id)
 
-    _on(settings_from(data_dir=data_dir, database_url=database_url), revoke)
-    _say(f"key {key_id} is revoked")
-
-
-@reviewer.command("create")
-def reviewer_create(
-    name: Annotated[str, typer.Argument(help="Small letters, digits and hyphens.")],
-    tenant: Default = "default",
-    role: Annotated[list[str] | None, typer.Option(help="May be given more than once.", show_default="reviewer")] = None,
-    data_dir: DataDir = None,
-    database_url: DatabaseUrl = None,
-) -> None:
-    """Make a reviewer with a password of their own."""
-    from guard.records import admin
-
-    async def make(connection: AsyncConnection[Any]) -> str:
-        found = await admin.find_tenant(connection, tenant)
-        return (await admin.create_reviewer(connection, found.id, name, roles=role or ("reviewer",))).password
-
-    password = _on(settings_from(data_dir=data_dir, database_url=database_url), make)
-    _say(f"reviewer {name} is made; the password, shown this once:")
-    typer.echo(password)
-
-
-@reviewer.command("list")
-def reviewer_list(tenant: Default = "default", data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """List a tenant's reviewers."""
-    from guard.records import admin
-
-    async def read(connection: AsyncConnection[Any]) -> list[admin.Reviewer]:
-        return await admin.list_reviewers(connection, (await admin.find_tenant(connection, tenant)).id)
-
-    rows = _on(settings_from(data_dir=data_dir, database_url=database_url), read)
-    _table(
-        ("name", "roles", "made", "disabled"),
-        [(row.name, ", ".join(row.roles), _day(row.created_at), _day(row.disabled_at)) for row in rows],
-    )
-
-
-@channel.command("add")
-def channel_add(
-    name: Annotated[str, typer.Argument(help="Small letters, digits and hyphens.")],
-    url: Annotated[str, typer.Argument(help="Where the signed webhook goes.")],
-    tenant: Default = "default",
-    topic: Annotated[
-        list[str] | None,
-        typer.Option(help="case.opened, case.raised or alert.opened; may be given more than once.", show_default="all"),
-    ] = None,
-    severity_from: Annotated[int, typer.Option(min=0, max=4, help="The lowest severity it is told of.")] = 0,
-    data_dir: DataDir = None,
-    database_url: DatabaseUrl = None,
-) -> None:
-    """Add a webhook (Standard Webhooks); its signing secret is shown once."""
-    from guard.escalation.addresses import destination, system_resolve
-    from guard.records import admin
-    from guard.records.keys import Keys
-
-    settings = settings_from(data_dir=data_dir, database_url=database_url)
-
-    async def add(connection: AsyncConnection[Any]) -> str:
-        found = await admin.find_tenant(connection, tenant)
-        more: dict[str, Any] = {"topics": topic} if topic else {}
-        try:
-            destination(url, allow_private=settings.allow_private_webhooks, resolve=system_resolve)
-        except OSError:  # it may from tomorrow on; deliveries are tried again
-            _warn("the host's name does not resolve now; until it does, nobody is told by this channel")
-        return await admin.add_webhook(
-            connection, Keys.load(settings.home), found.id, name, url, severity_from=severity_from, **more
-        )
-
-    secret = _on(settings, add)
-    _say(f"channel {name} is added; its signing secret, shown this once:")
-    typer.echo(secret)
-
-
-@channel.command("list")
-def channel_list(tenant: Default = "default", data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
-    """List a tenant's channels, with the code of the last delivery where that failed."""
-    from guard.cli.deliveries import failing_of
-    from guard.records import admin
-
-    async def read(connection: AsyncConnection[Any]) -> tuple[list[admin.Channel], dict[UUID, str]]:
-        found = await admin.find_tenant(connection, tenant)
-        return await admin.list_channels(connection, found.id), await failing_of(connection, found.id)
-
-    rows, failures = _on(settings_from(data_dir=data_dir, database_url=database_url), read)
-    _table(
-        ("name", "url", "topics", "from", "state", "last failure"),
-        [
-            (
-                row.name,
-                row.url,
-                ", ".join(row.topics),
-                str(row.severity_from),
-                "on" if row.enabled else str(row.disabled_reason),
-                failures.get(row.id, ""),
-            )
-            for row in rows
-        ],
-    )
+    on_records(settings_from(data_dir=data_dir, database_url=database_url), revoke)
+    say(f"key {key_id} is revoked")
 
 
 @db.command("migrate")
@@ -225,7 +258,7 @@ def db_migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> No
         redirect_stdout(StringIO()),
     ):
         names = migrate(url)
-    _say(f"applied {', '.join(names)}" if names else "nothing to do: the database is up to date")
+    say(f"applied {', '.join(names)}" if names else "nothing to do: the database is up to date")
 
 
 @db.command("status")
@@ -236,57 +269,23 @@ def db_status(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> Non
     with database(settings_from(data_dir=data_dir, database_url=database_url), migrated=False) as url:
         found = status(url)
     version = f"{found.server_version // 10000}.{found.server_version % 10000}"
-    _say(f"PostgreSQL {version}")
+    say(f"PostgreSQL {version}")
     for state, names in (("applied", found.applied), ("waiting", found.waiting)):
         for name in names:
-            _say(f"  {state}  {name}")
+            say(f"  {state}  {name}")
     raise typer.Exit(1 if found.waiting else 0)
 
 
-def _on(settings: Settings, work: Callable[[AsyncConnection[Any]], Awaitable[_T]]) -> _T:
-    """Runs ``work`` on a connection to the database, which is started for it where it does not run."""
-    import psycopg
+def _warn_of_nothing_to_judge(settings: Settings, row: admin.TenantRow) -> None:
+    from guard.records.evidence import calls_for_people, lacks_evidence, sentence
+    from policies.errors import PolicyError
+    from policies.load import load_policy
 
-    from guard.errors import RecordsUnavailable
-
-    async def run(url: str) -> _T:
-        try:
-            connection = await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=5)
-        except psycopg.OperationalError as error:
-            raise RecordsUnavailable(f"PostgreSQL cannot be reached: {str(error).splitlines()[0]}") from None
-        async with connection:
-            try:
-                return await work(connection)
-            except psycopg.errors.UndefinedTable:
-                raise RecordsUnavailable("the database has no tables yet; run: handrail db migrate") from None
-
-    with database(settings) as url:
-        return asyncio.run(run(url))
-
-
-def _say(words: str) -> None:
-    console().print(words, soft_wrap=True, markup=False)
-
-
-def _warn(words: str) -> None:
-    typer.secho(f"note: {words}", err=True, fg="yellow")
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    if not rows:
-        _say("none yet")
+    if not lacks_evidence(row):
         return
-    table = Table(*heads, box=SIMPLE_HEAD, header_style="dim", pad_edge=False)
-    for row in rows:
-        table.add_row(*row)
-    screen = console()
-    if not screen.is_terminal:  # nothing is cut or folded for whoever reads it from a pipe
-        screen.width = 10_000
-    screen.print(table)
-
-
-def _day(at: Any) -> str:
-    return "" if at is None else f"{at:%Y-%m-%d %H:%M}"
+    try:
+        policy = load_policy(settings.policy)
+    except PolicyError:
+        return  # a command about tenants does not judge the policy
+    if calls_for_people(policy):
+        warn(sentence([row.name]))

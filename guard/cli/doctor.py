@@ -61,7 +61,9 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield from _folder(paths)
     yield from _secrets(paths)
     yield _database(settings, paths)
+    yield from _master_key(settings, paths)
     yield from _deliveries(settings, paths)
+    yield from _evidence(settings, paths)
     yield _scorer(paths)
     yield _gateway(settings, paths)
     yield _policy(settings)
@@ -96,12 +98,11 @@ def _database(settings: Settings, paths: Paths) -> Finding:
     import psycopg
 
     from guard.records.migrate import status
-    from guard.supervise.postgres import EmbeddedPostgres
 
     embedded = settings.database_url is None
-    if embedded and not (paths.home / "postgres-handrail").exists():
+    url = _url(settings, paths)
+    if url is None:
         return Finding(Grade.NOTE, "PostgreSQL", "the embedded one was never started; `handrail up` starts it")
-    url = settings.database_url or EmbeddedPostgres(settings.home).url
     try:
         psycopg.connect(url, connect_timeout=round(_SECONDS)).close()
     except psycopg.Error as error:
@@ -111,16 +112,70 @@ def _database(settings: Settings, paths: Paths) -> Finding:
     return _sentence(Grade.BAD, "PostgreSQL", lambda: _migrations(status(url)))
 
 
+def _url(settings: Settings, paths: Paths) -> str | None:
+    """The database's address; ``None`` where there is none yet. Makes nothing."""
+    from guard.supervise.postgres import EmbeddedPostgres
+
+    if settings.database_url is None and not (paths.home / "postgres-handrail").exists():
+        return None
+    return settings.database_url or EmbeddedPostgres(settings.home).url
+
+
+def _master_key(settings: Settings, paths: Paths) -> Iterator[Finding]:
+    """Whether the folder's master key is the database's. Nothing where that cannot be asked: it is said already."""
+    import psycopg
+
+    from guard.records.installation import check
+
+    async def ask(url: str) -> None:
+        async with await psycopg.AsyncConnection.connect(
+            url, connect_timeout=round(_SECONDS), autocommit=True
+        ) as connection:
+            await connection.execute("select set_config('statement_timeout', %s, false)", [f"{_ASK_SECONDS:.0f}s"])
+            await check(connection, settings.home)
+
+    def look(url: str) -> Finding:
+        asyncio.run(ask(url))
+        return Finding(Grade.GOOD, "master key", "it is the one that the database was written with")
+
+    url = _url(settings, paths)
+    if url is None:
+        return
+    try:
+        yield _sentence(Grade.BAD, "master key", lambda: look(url))
+    except psycopg.Error:
+        return
+
+
+def _evidence(settings: Settings, paths: Paths) -> Iterator[Finding]:
+    """Whose reviewers would have nothing to judge. Nothing where database or policy cannot be asked."""
+    import psycopg
+
+    from guard.records.evidence import calls_for_people, sentence, without_evidence_now
+    from policies.errors import PolicyError
+    from policies.load import load_policy
+
+    url = _url(settings, paths)
+    if url is None:
+        return
+    try:
+        with psycopg.connect(url, connect_timeout=round(_SECONDS), autocommit=True) as connection:
+            names = without_evidence_now(connection)
+        if names and calls_for_people(load_policy(settings.policy)):
+            yield Finding(Grade.NOTE, "evidence", sentence(names))
+    except (psycopg.Error, PolicyError):
+        return
+
+
 def _deliveries(settings: Settings, paths: Paths) -> Iterator[Finding]:
     """Who would be told of a case, and who was not. Nothing where the database cannot be asked: that is said already."""
     import psycopg
 
     from guard.cli import deliveries
-    from guard.supervise.postgres import EmbeddedPostgres
 
-    if settings.database_url is None and not (paths.home / "postgres-handrail").exists():
+    url = _url(settings, paths)
+    if url is None:
         return
-    url = settings.database_url or EmbeddedPostgres(settings.home).url
     try:
         with psycopg.connect(url, connect_timeout=round(_SECONDS), autocommit=True) as connection:
             connection.execute("select set_config('statement_timeout', %s, false)", [f"{_ASK_SECONDS:.0f}s"])

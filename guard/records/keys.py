@@ -87,6 +87,16 @@ class Keys:
             raise KeyUnusable(f"{KEY_FILE} in the data folder cannot be used: {type(error).__name__}") from None
         return cls(_parse([line for line in lines if line.strip()]))
 
+    @classmethod
+    def exist(cls, home: Path) -> bool:
+        """Whether the data folder ``home`` has a master key. Makes nothing."""
+        return (home / KEY_FILE).exists()
+
+    @property
+    def fingerprints(self) -> dict[int, bytes]:
+        """By key version 32 bytes that name the key and do not tell it."""
+        return {version: _derive(key, b"handrail/fingerprint") for version, key in self._masters.items()}
+
     def hashed(self, tenant_id: UUID, purpose: str, material: bytes) -> bytes:
         """HMAC-SHA256 of ``material`` under this tenant's key for this purpose (``person``, ``session``, ``turn``,
         ``thread``, ``completion``, ...): 32 bytes. Hashes of two tenants, or of two purposes, cannot be matched."""

@@ -21,7 +21,7 @@ from yoyo.migrations import MigrationList  # type: ignore[import-untyped]
 
 from detectors.signals import BY_ID, VOCABULARY_VERSION, Side, vocabulary
 from guard.errors import RecordsUnavailable
-from guard.records.errors import DatabaseTooOld, SchemaUnknown, VocabularyMismatch
+from guard.records.errors import DatabaseTooOld, RightsMissing, SchemaUnknown, VocabularyMismatch
 
 __all__ = ["MigrationStatus", "migrate", "rollback", "status"]
 
@@ -44,6 +44,7 @@ def migrate(database_url: str) -> tuple[str, ...]:
 
     Raises :class:`~guard.errors.RecordsUnavailable` where the database cannot be reached,
     :class:`~guard.records.errors.DatabaseTooOld` below PostgreSQL 15,
+    :class:`~guard.records.errors.RightsMissing` where the user may not do what a migration does,
     :class:`~guard.records.errors.SchemaUnknown` where the database is ahead of this code, and
     :class:`~guard.records.errors.VocabularyMismatch` where this vocabulary version is stored with other signals.
     """
@@ -57,9 +58,12 @@ def migrate(database_url: str) -> tuple[str, ...]:
             )
         names = []
         for migration in backend.to_apply(files):
-            with backend.transaction():
-                migration.process_steps(backend, "apply")
-                backend.mark_one(migration, log=False)
+            try:
+                with backend.transaction():
+                    migration.process_steps(backend, "apply")
+                    backend.mark_one(migration, log=False)
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise _rights_missing(migration.id, error) from None
             names.append(migration.id)
         _store_vocabulary(connection)
         connection.execute("select ensure_partitions(now())")
@@ -84,6 +88,12 @@ def status(database_url: str) -> MigrationStatus:
         waiting = tuple(migration.id for migration in backend.to_apply(files))
         applied = tuple(migration.id for migration in files if migration.id not in waiting)
         return MigrationStatus(applied, waiting, connection.info.server_version)
+
+
+def _rights_missing(name: str, error: psycopg.Error) -> RightsMissing:
+    said = error.diag.message_primary or "a right is missing"
+    hint = f"; {error.diag.message_hint}" if error.diag.message_hint else ""
+    return RightsMissing(f"migration {name} was not applied, and nothing of it stays: {said}{hint}")
 
 
 @contextmanager

@@ -236,6 +236,7 @@ class _Supervisor:
         notes = []
         if upstream is None:
             notes.append("No upstream was given, so a scripted demo chatbot answers; a real one: --upstream https://…/v1")
+        notes += _unjudged(first, policy)
         return Place(
             address=address(gateway),
             upstream=upstream or _DEMO,
@@ -266,6 +267,16 @@ class _Supervisor:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _unjudged(first: First, policy: str) -> list[str]:
+    """A line where people are handed cases of which they could read nothing."""
+    from guard.records.evidence import calls_for_people, sentence
+    from policies.load import load_policy
+
+    if first.without_evidence and calls_for_people(load_policy(policy)):
+        return [sentence(first.without_evidence)]
+    return []
 
 
 async def _aside(work: Callable[[], _T]) -> _T:

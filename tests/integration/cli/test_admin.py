@@ -16,13 +16,19 @@ from typer.testing import CliRunner
 from guard.cli.main import app
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder: one for the database, as its master key is one."""
+    return tmp_path_factory.mktemp("place") / "data"
+
+
 @pytest.fixture
-def place(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(home: Path, tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder and a database, told by variables as an operator would."""
-    monkeypatch.setenv("HANDRAIL_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("HANDRAIL_DATA_DIR", str(home))
     monkeypatch.setenv("HANDRAIL_DATABASE_URL", database_url)
     monkeypatch.chdir(tmp_path)
-    return tmp_path / "data"
+    return home
 
 
 def run(*arguments: str, status: int = 0) -> str:
@@ -109,10 +115,10 @@ def test_a_role_that_nobody_can_have_is_refused(place: Path) -> None:
     run("tenant", "create", "court")
     done = command("reviewer", "create", "eve", "--role", "king", "--role", "auditor", "--tenant", "court")
     assert done.returncode == 1
-    assert done.stderr == "error: roles are reviewer, operator, policy-author, sre, auditor; there is no king\n"
+    assert done.stderr == "error: roles are operator, policy_author, reviewer, sre, auditor; there is no king\n"
     assert "eve" not in run("reviewer", "list", "--tenant", "court")
     run("reviewer", "create", "eve", "--role", "policy-author", "--role", "auditor", "--tenant", "court")
-    assert "policy-author, auditor" in run("reviewer", "list", "--tenant", "court")
+    assert "policy_author, auditor" in run("reviewer", "list", "--tenant", "court")
 
 
 def test_people_without_a_channel_are_told_that_nobody_is_told(place: Path) -> None:

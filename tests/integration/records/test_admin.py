@@ -84,6 +84,9 @@ async def test_a_reviewer(world: World, connection: psycopg.AsyncConnection[Any]
     password = await admin.reset_password(connection, tenant.tenant_id, "first-reviewer")
     assert password != made.password
     [listed] = await admin.list_reviewers(connection, tenant.tenant_id)
+    assert listed.disabled_at is not None, "a new password lets nobody in who was shut out"
+    await admin.enable_reviewer(connection, tenant.tenant_id, "first-reviewer")
+    [listed] = await admin.list_reviewers(connection, tenant.tenant_id)
     assert (listed.name, listed.disabled_at) == ("first-reviewer", None)
 
 

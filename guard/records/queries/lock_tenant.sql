@@ -1,0 +1,1 @@
+select from tenants where name = %(name)s for update

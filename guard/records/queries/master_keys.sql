@@ -1,0 +1,1 @@
+select version, fingerprint from master_keys
