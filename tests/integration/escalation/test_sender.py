@@ -8,20 +8,17 @@ import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from guard.escalation.schedule import Answer
 from guard.escalation.signing import body, headers, secret_key
 from guard.escalation.webhook import Limits, Sender
 from tests.integration.escalation import receiver as behave
+from tests.integration.escalation.certificate import certify
 from tests.integration.escalation.house import new_secret
 from tests.integration.escalation.receiver import Receiver
 
@@ -117,28 +114,7 @@ def test_a_retry_after_of_the_receiver_is_read(lone: Receiver) -> None:
 @contextmanager
 def _tls_server(folder: Path, name: str) -> Iterator[tuple[int, Path]]:
     """A server with a certificate for ``name`` that answers 204 to everything; its port and the certificate's file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    chain, private = folder / "cert.pem", folder / "key.pem"
-    chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain, private)
+    context, chain = certify(folder, name)
     listening = socket.create_server(("127.0.0.1", 0))
     stopped = threading.Event()
 
