@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.encoder.backend import Logits
 from detectors.encoder.heads import HEADS
@@ -22,7 +23,7 @@ from detectors.evaluation.measures import (
     expected_calibration_error,
     threshold_at_false_positives,
 )
-from detectors.scorer.explicit import lifted
+from detectors.scorer.explicit import is_heeded, lifted
 from detectors.signals import SIGNALS, Side
 from detectors.training.example import Example
 
@@ -33,10 +34,14 @@ LEAST: Final = 6
 
 _FALSE_POSITIVES: Final = 0.01
 _BOUNDS: Final = (0.02, 0.98)
-PREVALENCE: Final[Mapping[Side, float]] = {Side.USER: 0.03, Side.REPLY: 0.10}
+PREVALENCE: Final[Mapping[Side, float]] = {Side.USER: 0.03, Side.REPLY: 0.05}
 """What share of texts a signal is at least calibrated for: a probability that was right for one everyday turn in a thousand
 would never come near the numbers that policies are written in."""
 
+_ACTING: Final = 0.5  # policies act from here on
+_ACTED: Final = 0.005  # of all negatives, how many may reach that at most
+_ACTED_NEAR: Final = 0.01  # of the corpus's own, which are look-alikes and neighbours
+_NEAR: Final = "corpus"
 _MARGIN: Final = 0.01  # by so much the lexicon's AUROC must be the higher one for its word to stand
 _ROUNDS: Final = 80
 _RIDGE: Final = 0.5  # holds factors back where little was seen
@@ -86,8 +91,9 @@ def fit(
     """Heads with calibration and threshold. ``logits``: the served model's, ``[examples, outputs]``; ``lexicon``: what that
     tier says of the same examples, so that a head that is worse than it is left out.
 
-    Calibration is for a mixture in which a signal is as frequent as in ``examples``, and at least :data:`PREVALENCE`. A
-    threshold is where one in a hundred negatives is flagged; an emotion's is where F1 is highest.
+    Calibration is for a mixture in which a signal is as frequent as in ``examples``, and at least :data:`PREVALENCE`; where
+    more than few negatives would reach the value from which policies act, it is lower throughout. A threshold is where one
+    in a hundred negatives is flagged; an emotion's is where F1 is highest.
     """
     heads: list[Head] = []
     left: dict[str, str] = {}
@@ -103,6 +109,9 @@ def fit(
         weights = _weights(labels, PREVALENCE[SIGNALS[name].side])
         calibration = platt(soft, own, weights, words if words.any() else None)
         said = [lexicon[at] for at in places]
+        if is_heeded(name):
+            near = np.array([examples[at].source == _NEAR for at in places])
+            calibration = _held(calibration, labels, own, words, near)
         values = _served(name, calibration, own, said)
         if all(name in lexicon[at] for at in places):
             area, other = (area_under_roc(Ranking(labels, each).curve()) for each in (values, words))
@@ -118,6 +127,19 @@ def fit(
             Head(name, column, round(threshold, 4), _rounded(calibration), _crossed(name, soft, own, said, weights, groups))
         )
     return Fitted(tuple(heads), left)
+
+
+def _held(calibration: Calibration, labels: Vector, logits: Vector, words: Vector, near: NDArray[np.bool_]) -> Calibration:
+    """The calibration with an offset so low that few negatives reach the value from which policies act, of all and of the
+    corpus's look-alikes (``near``) each."""
+    values = np.array([calibration.probability(float(x), float(w)) for x, w in zip(logits, words, strict=True)])
+    lowest = _ACTING
+    for among, most in ((np.ones_like(near), _ACTED), (near, _ACTED_NEAR)):
+        if (labels[among] < 0.5).any():
+            curve = Ranking(labels[among], values[among]).curve()
+            lowest = max(lowest, threshold_at_false_positives(curve, most))
+    lowest = min(lowest, _BOUNDS[1])
+    return replace(calibration, offset=calibration.offset - math.log(lowest / (1 - lowest)))
 
 
 def _served(name: str, calibration: Calibration, logits: Vector, said: Sequence[Mapping[str, float]]) -> Vector:

@@ -60,6 +60,14 @@ def test_a_threshold_flags_one_negative_in_a_hundred() -> None:
     assert "distress" in found.left
 
 
+def test_few_negatives_reach_the_value_from_which_policies_act() -> None:
+    examples, logits = _case(200, 400, sure=1.5)
+    (head,) = fit(examples, logits, [{}] * len(examples)).heads
+    acted = [head.calibration.probability(float(x)) >= 0.5 for x in logits[:, head.column]]
+    assert sum(acted[200:]) <= 2
+    assert sum(acted[:200]) > 0
+
+
 def test_plain_words_count_beside_the_encoder() -> None:
     examples, logits = _case(60, 400, sure=0.2)
     words = [{NAME: example.labels[NAME] * 0.9} for example in examples]
