@@ -63,7 +63,7 @@ def test_handed_in_over_tls(
 ) -> None:
     served, trusting, _ = certificate
     which = {"starttls": served} if security is Security.STARTTLS else {"tls": served}
-    with mailbox(**which, auth=user is not None) as box:  # type: ignore[arg-type]
+    with mailbox(**which, auth=user is not None) as box:
         mailer = _mailer(box.port, security, trusting, user=user, password=box.password if user else None)
         assert _send(mailer, text="a sentence that was said") == Answer(status=250)
         assert _send(mailer) == Answer(status=250)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,6 +22,7 @@ from guard.escalation.webhook import Limits, Sender
 from tests.integration.escalation import receiver as behave
 from tests.integration.escalation.certificate import certify
 from tests.integration.escalation.house import new_secret
+from tests.integration.escalation.mailbox import badly
 from tests.integration.escalation.receiver import Receiver
 
 _LIMITS = Limits(connect_seconds=0.5, total_seconds=1.5)
@@ -109,6 +112,56 @@ def test_a_retry_after_of_the_receiver_is_read(lone: Receiver) -> None:
     lone.on("/h", behave.status(503, retry_after="17"))
     answer = _send(lone.url("/h"), lone.secret, _Resolver([]))
     assert (answer.status, answer.retry_after) == (503, 17.0)
+
+
+class _Writer:
+    """Reads a request, answers ``head`` and then ``piece`` for as long as somebody listens; ``written`` counts."""
+
+    def __init__(self, head: bytes, piece: bytes, pause: float = 0.0) -> None:
+        self.head, self.piece, self.pause = head, piece, pause
+        self.written = 0
+
+    def __call__(self, connection: socket.socket) -> None:
+        connection.settimeout(3)
+        connection.recv(65536)
+        connection.sendall(self.head)
+        while self.piece:
+            connection.sendall(self.piece)
+            self.written += len(self.piece)
+            time.sleep(self.pause)
+
+
+_GZIP = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 1000000\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "piece", "pause", "status", "error"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n", b"x" * 65536, 0.0, 200, None),
+        (b"HTTP/1.1 500 No\r\ncontent-length: 1073741824\r\n\r\n", b"x" * 65536, 0.0, 500, None),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"zz not a chunk", 0.0, 200, None),
+        (_GZIP, gzip.compress(bytes(10**6)), 0.0, 200, None),
+        (_GZIP, b"no gzip at all", 0.0, 200, None),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x", 0.2, 200, None),  # a slow body of a success
+        (b"HTTP/1.1 200 OK\r\n", b"x-filler: " + b"y" * 8000 + b"\r\n", 0.0, None, "protocol_error"),
+        (b"HTTP/1.1 200 OK\r\n", b"x", 0.2, None, "timeout"),  # a head that never ends
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.01, None, "timeout"),
+        (b"HTTP/1.1 999 What\r\ncontent-length: 0\r\n\r\n", b"", 0.0, 999, None),
+        (b"HTTP/1.1 301 Moved\r\nlocation: http://127.0.0.1/\r\ncontent-length: 0\r\n\r\n", b"", 0.0, 301, "redirect_301"),
+        (b"\x16\x03\x01\x02\x00", b"", 0.0, None, "protocol_error"),  # TLS where none was asked for
+        (b"", b"", 0.0, None, "protocol_error"),
+    ],
+)  # fmt: skip
+def test_whatever_a_receiver_answers_costs_little_time_and_little_memory(
+    head: bytes, piece: bytes, pause: float, status: int | None, error: str | None
+) -> None:
+    writer = _Writer(head, piece, pause)
+    began = time.monotonic()
+    with badly(writer) as port:
+        answer = _send(f"http://127.0.0.1:{port}/h", new_secret(), _Resolver([]))
+    assert (answer.status, answer.error) == (status, error)
+    assert time.monotonic() - began < _LIMITS.total_seconds + 3
+    assert writer.written < 16 * 2**20  # what the sockets' buffers took before it was left
 
 
 @contextmanager

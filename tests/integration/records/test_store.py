@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -195,6 +196,40 @@ async def test_a_raise_must_be_acknowledged_again_and_a_closed_case_stays_closed
     assert await records.commit(entry) == case
     third = world.claim(tenant, "3", session="s")
     assert await records.commit(world.entry(third, await records.claim(third), severity=3)) not in (None, case)
+
+
+async def test_who_took_a_case_hears_of_new_evidence_once_in_a_while_and_keeps_it(
+    world: World, records: PostgresRecords
+) -> None:
+    tenant, at = world.tenant(), now()
+
+    async def turn(name: str, severity: int, minutes: float = 0.0) -> UUID | None:
+        claim = world.claim(tenant, name, session="s")
+        entry = world.entry(claim, await records.claim(claim), severity=severity)
+        assert entry.case is not None
+        return await records.commit(replace(entry, case=replace(entry.case, at=at + timedelta(minutes=minutes))))
+
+    def told() -> list[tuple[str, str | None]]:
+        rows = world.rows("select topic, payload from outbox where tenant_id = %s order by created_at, id", tenant.tenant_id)
+        return [(row["topic"], row["payload"].get("reason")) for row in rows]
+
+    case = await turn("1", 3)
+    await turn("2", 3)
+    assert told() == [("case.opened", None)]  # nobody has it yet: the ladder tells
+    for state in ("acknowledged", "handed_off"):
+        world.run("update cases set state = %s, rung = 5, next_rung_at = now() where id = %s", state, case)
+        minutes = 20.0 if state == "acknowledged" else 60.0
+        await turn(f"{state} 1", 3, minutes)
+        await turn(f"{state} 2", 2, minutes + 0.1)
+        await turn(f"{state} 3", 1, minutes + 30)
+        assert world.rows("select state, severity, rung from cases where id = %s", case) == [
+            {"state": state, "severity": 3, "rung": 5}
+        ]
+    assert told() == [("case.opened", None), ("case.raised", "evidence"), ("case.raised", "evidence")]
+    await turn("higher", 4, 90)
+    assert told()[3:] == [("case.raised", "severity")]
+    [row] = world.rows("select state, rung, next_rung_at from cases where id = %s", case)
+    assert row == {"state": "open", "rung": 1, "next_rung_at": None}
 
 
 async def test_two_processes_open_one_case(world: World, records: PostgresRecords) -> None:
