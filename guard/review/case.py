@@ -51,12 +51,14 @@ class CaseRoute(APIRoute):
             except CaseRefused as refused:
                 if refused.status == 404:
                     raise HTTPException(404, str(refused)) from None
+                case_id = refused.other or request.path_params.get("case_id")
                 return page(
                     request,
                     "case_refused.html",
                     status=refused.status,
                     words=str(refused),
-                    case_id=refused.other or request.path_params.get("case_id"),
+                    case_id=case_id,
+                    here=f"/review/cases/{case_id}",
                     written=wording.legible(getattr(request.state, "written", "")),
                 )
 
@@ -227,7 +229,7 @@ async def undo_closing(request: Request, case_id: UUID, reviewer: OneReviewer) -
     """Undoes the last disposition by one of its own."""
     form = await checked_form(request)
     async with _scope(request, reviewer) as connection:
-        await undo(connection, reviewer, case_id, _id(form, "disposition"), request.app.state.clock())
+        await undo(connection, reviewer, case_id, _id(form, "decision"), request.app.state.clock())
     return RedirectResponse(_address(case_id, "reopened"), 303)
 
 
@@ -243,7 +245,7 @@ async def reveal_turn(request: Request, case_id: UUID, turn_id: UUID, reviewer: 
         said = await reveal(connection, request.app.state.keys, reviewer, case_id, turn_id, now, int(start))
     template = "case_said.html" if form.get("part") else "case_text.html"
     again = f"/review/cases/{case_id}/turns/{turn_id}/reveal"
-    return page(request, template, said=said, case_id=case_id, again=again)
+    return page(request, template, said=said, case_id=case_id, again=again, here=f"/review/cases/{case_id}")
 
 
 def _scope(request: Request, reviewer: Reviewer) -> AbstractAsyncContextManager[AsyncConnection[Any]]:

@@ -142,7 +142,7 @@ async def reveal(
     if said is None:
         raise HTTPException(404)
     template = "case_said.html" if form.get("part") else "feedback_text.html"
-    return page(request, template, said=said, again=f"/review/feedback/{feedback_id}/reveal")
+    return page(request, template, said=said, again=f"/review/feedback/{feedback_id}/reveal", here="/review/feedback")
 
 
 def _cursor(after: str) -> tuple[int | None, UUID | None]:

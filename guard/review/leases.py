@@ -101,11 +101,13 @@ async def claim(connection: Connection, reviewer: Reviewer, case_id: UUID, now: 
 
 
 async def renew(connection: Connection, reviewer: Reviewer, case_id: UUID, token: UUID, now: datetime) -> Lease:
-    """The holder is still there. Raises :class:`~guard.review.errors.CaseHeld` for another token."""
+    """The holder is still there. Raises :class:`~guard.review.errors.CaseHeld` for another token,
+    :class:`~guard.review.errors.CaseUnknown`."""
     row = await _row(
         connection, "renew_lease", {**_of(reviewer, case_id), "token": token, "now": now, "expires_at": now + LEASE}
     )
     if row is None:
+        await lock(connection, reviewer.tenant_id, case_id)  # whether there is such a case at all
         raise CaseHeld(await _holder(connection, reviewer, case_id, now))
     return Lease(token, row["expires_at"])
 
