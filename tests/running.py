@@ -107,12 +107,13 @@ def alive(pid: int) -> bool:
         return False
 
 
-def start(home: Path, *arguments: str) -> Running:
-    """Starts one on a free port and waits until it is up."""
+def start(home: Path, *arguments: str, **variables: str) -> Running:
+    """Starts one on a free port, with variables of the environment, and waits until it is up."""
     home.parent.mkdir(parents=True, exist_ok=True)
     output = home.with_suffix(".out")
     before = output.stat().st_size if output.exists() else 0
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HANDRAIL_")}
+    environment |= variables
     with output.open("a") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "guard.cli.main", "up", "--port", "0", "--data-dir", str(home), *arguments],
