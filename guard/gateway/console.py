@@ -137,7 +137,7 @@ def is_review(path: str) -> bool:
 
 def _upward(scope: Scope) -> list[tuple[str, str]]:
     pairs: list[tuple[bytes, bytes]] = scope["headers"]
-    named = {name.strip().lower() for key, value in pairs if key == b"connection" for name in value.split(b",")}
+    named = _named(pairs)
     kept = [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in pairs
@@ -154,10 +154,16 @@ def _upward(scope: Scope) -> list[tuple[str, str]]:
 
 def _downward(headers: Iterable[tuple[bytes, bytes]], size: int, method: str) -> list[tuple[bytes, bytes]]:
     pairs = [(name.lower(), value) for name, value in headers]
-    kept = [
-        (name, value) for name, value in pairs if name not in _DROPPED or (method == "HEAD" and name == b"content-length")
-    ]
-    return kept if method == "HEAD" else [*kept, (b"content-length", b"%d" % size)]
+    named = _named(pairs)
+    kept = [(name, value) for name, value in pairs if name not in _DROPPED and name not in named]
+    if method == "HEAD":
+        return kept + [(name, value) for name, value in pairs if name == b"content-length"]
+    return [*kept, (b"content-length", b"%d" % size)]
+
+
+def _named(pairs: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:
+    """What the headers themselves say is for the next hop alone."""
+    return frozenset(name.strip().lower() for key, value in pairs if key == b"connection" for name in value.split(b","))
 
 
 async def _page(send: Send, scope: Scope, status: int, title: str, words: str) -> None:

@@ -32,9 +32,14 @@ Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
 
 def create_app(
-    *, pool: Pool, settings: Settings, keys: Keys, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    *,
+    pool: Pool,
+    settings: Settings,
+    keys: Keys,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    passwords: Passwords | None = None,
 ) -> App:
-    """The application. ``pool`` is opened with it and closed after its last request.
+    """The application. ``pool`` is opened with it and, like ``passwords``, closed after its last request.
 
     Its pages find ``pool``, ``settings``, ``keys`` (they open stored text and secrets) and ``clock`` (the time, UTC) in
     ``request.app.state``.
@@ -53,7 +58,7 @@ def create_app(
 
     app = FastAPI(title="Handrail", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life, redirect_slashes=False)
     app.state.pool, app.state.settings, app.state.keys, app.state.clock = pool, settings, keys, clock
-    app.state.templates, app.state.passwords = templates(), Passwords()
+    app.state.templates, app.state.passwords = templates(), passwords or Passwords()
     routers = [login.router, account.router, shell.router]
     for name in reversed(_ROOMS):
         if find_spec(f"guard.review.{name}") is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Final
 from urllib.parse import quote
 
@@ -16,11 +17,14 @@ from starlette.responses import RedirectResponse, Response
 
 from guard.errors import HandrailError, RecordsUnavailable
 from guard.review.errors import CodeNeeded, SignInNeeded
+from guard.review.forms import checked_form
 from guard.review.pages import page
 
 __all__ = ["answer_errors", "error_page"]
 
 _log = logging.getLogger(__name__)
+
+_NOTE_BYTES: Final = 65_536
 
 _OUTAGES: Final = (
     psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed, TooManyRequests, RecordsUnavailable, OSError,
@@ -38,9 +42,18 @@ def answer_errors(app: FastAPI) -> None:
 
 
 async def _to_login(request: Request, error: Exception) -> Response:
-    """To the login, and back to a page that was asked for; what a page's script asks gets the status alone."""
+    """To the login, and back to a page that was asked for; what a page's script asks gets the status alone. A note that
+    was written while the session ended is given back: it cannot be kept."""
     if request.headers.get("sec-fetch-dest") == "empty":
-        return error_page(request, 401, "You are signed out. Sign in again to go on.")
+        return error_page(request, 401, "")
+    if request.method == "POST":
+        with suppress(HTTPException):
+            written = (await checked_form(request, _NOTE_BYTES)).get("note", "").strip()
+            if written:
+                words = (
+                    "Your session had ended before this was sent. Nothing was changed. Copy your note, and sign in again."
+                )
+                return error_page(request, 401, words, written=written)
     where = "/review/login/code" if isinstance(error, CodeNeeded) else "/review/login"
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     back = f"?next={quote(path)}" if request.method == "GET" and request.url.path not in ("/review", "/review/") else ""
@@ -63,8 +76,6 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _away(request: Request, error: Exception) -> Response:
-    if isinstance(error, psycopg.errors.Error) and (error.sqlstate or "")[:2] in ("42", "22", "23"):
-        return await _failed(request, error)
     _log.warning("the database did not answer: %s", type(error).__name__)
     return error_page(request, 503, "", {"retry-after": "5"})
 
@@ -102,9 +113,12 @@ _WORDS: Final[dict[int, tuple[str, str]]] = {
 }
 
 
-def error_page(request: Request, status: int, words: str, headers: dict[str, str] | None = None) -> Response:
-    """A page that says what went wrong and what to do. ``words`` replace the standing sentence of ``status``."""
+def error_page(
+    request: Request, status: int, words: str, headers: dict[str, str] | None = None, *, written: str = ""
+) -> Response:
+    """A page that says what went wrong and what to do. ``words`` replace the standing sentence of ``status``; ``written`` is
+    given back to be copied."""
     title, standing = _WORDS.get(status, ("This did not work", "Go back and try again."))
-    response = page(request, "error.html", status=status, title=title, words=words or standing, code=status)
+    response = page(request, "error.html", status=status, title=title, words=words or standing, code=status, written=written)
     response.headers.update(headers or {})
     return response

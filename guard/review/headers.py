@@ -46,9 +46,12 @@ class Guarded:
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
+        answered = False
 
         async def sending(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
+                answered = True
                 headers = MutableHeaders(scope=message)
                 nonce = state.get("style_nonce")
                 headers["content-security-policy"] = _POLICY.format(nonce=f" 'nonce-{nonce}'" if nonce else "")
@@ -59,7 +62,11 @@ class Guarded:
             await send(message)
 
         allowed = scope["method"] in _SAFE or from_own_page(Headers(scope=scope), scope["scheme"])
-        await (self._app if allowed else self._refuse)(scope, receive, sending)
+        try:
+            await (self._app if allowed else self._refuse)(scope, receive, sending)
+        except Exception:  # its page was sent and its type logged; what it says may quote a person, so it goes no further
+            if not answered:
+                raise
 
 
 def from_own_page(headers: Headers, scheme: str) -> bool:

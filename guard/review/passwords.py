@@ -22,10 +22,12 @@ _T = TypeVar("_T")
 
 
 class Passwords:
-    """Verifies and hashes. At most 32 wait for it; who comes then is answered 503. To be closed."""
+    """Verifies and hashes. At most 32 wait for it; who comes then is answered 503. To be closed.
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    ``hasher``: what new hashes cost; a stored one is verified at the cost that it was made with."""
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="argon2")
         self._waiting = 0
         self._nobody: str | None = None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import stat
+import sys
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final, cast
 
 import uvicorn
@@ -61,8 +64,16 @@ def run(settings: Settings, path: Path) -> None:
             forwarded_allow_ips="*",
         )
         _log.info("the console serves")
-        uvicorn.Server(config).run(sockets=[listening])
-    path.unlink(missing_ok=True)
+        # The server sends itself again, at its end, the signal that ended it: this is what hears it then.
+        signal.signal(signal.SIGTERM, _end)
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def listen(path: Path) -> socket.socket:

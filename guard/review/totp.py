@@ -44,7 +44,7 @@ def matching_step(secret: str, code: str, now: datetime, last: int | None) -> in
     current = int(now.timestamp()) // _STEP_SECONDS
     generator = pyotp.TOTP(secret)
     found = None
-    for step in range(current - _DRIFT, current + _DRIFT + 1):
+    for step in range(max(0, current - _DRIFT), current + _DRIFT + 1):
         expected = generator.generate_otp(step)
         if hmac.compare_digest(expected.encode(), digits.encode("utf-8", "replace")) and (last is None or step > last):
             found = step
