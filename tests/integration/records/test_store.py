@@ -205,9 +205,10 @@ async def test_who_took_a_case_hears_of_new_evidence_once_in_a_while_and_keeps_i
 
     async def turn(name: str, severity: int, minutes: float = 0.0) -> UUID | None:
         claim = world.claim(tenant, name, session="s")
-        entry = world.entry(claim, await records.claim(claim), severity=severity)
+        entry = world.entry(claim, await records.claim(claim), severity=4)
         assert entry.case is not None
-        return await records.commit(replace(entry, case=replace(entry.case, at=at + timedelta(minutes=minutes))))
+        intent = replace(entry.case, severity=severity, at=at + timedelta(minutes=minutes))
+        return await records.commit(replace(entry, severity=severity, case=intent))
 
     def told() -> list[tuple[str, str | None]]:
         rows = world.rows("select topic, payload from outbox where tenant_id = %s order by created_at, id", tenant.tenant_id)
