@@ -23,6 +23,8 @@ _URGENT: Final = (
 )
 _MEDICAL_URGENT: Final = f"{sentences.MEDICAL_NOW} {_CALL} {_CLOSE}"
 _OVERDOSE_URGENT: Final = f"{sentences.MEDICAL_NOW} {_CALL} {sentences.URGENT['overdose'].distance} {_CLOSE}"
+_NUMBER: Final = "your local emergency number"
+_OF_OTHERS: Final = {"ccs/violence": "violence", "ccs/voices": "voices", "ccs/concern-for-other": "other"}
 _CAREGIVER: Final = (
     f"{sentences.CAREGIVER_NOW} If they were shaken or hurt, or are limp or very sleepy, call your local emergency number "
     f"now. Call someone you feel safe with, and ask them to stay with you. {_CLOSE}"
@@ -53,16 +55,24 @@ def last_resort(need: Need) -> Composition:
             (_ABUSE_URGENT, SAFE_NOW, (), "abuse-urgent") if need.severity >= 3 else (_ABUSE, None, (), "abuse")
         )
     elif need.template == "ccs/caregiver":
-        text, rung, resources, name = _CAREGIVER, None, (), "caregiver"
+        text, rung, resources, name = _CAREGIVER, SAFE_NOW, (), "caregiver"
     elif urgent and need.template == "ccs/emergency-now":
-        text, rung, resources, name = _MEDICAL_URGENT, None, (), "medical"
+        text, rung, resources, name = _MEDICAL_URGENT, SAFE_NOW, (), "medical"
     elif urgent and need.template == "ccs/overdose":
-        text, rung, resources, name = _OVERDOSE_URGENT, None, (), "overdose"
+        text, rung, resources, name = _OVERDOSE_URGENT, SAFE_NOW, (), "overdose"
+    elif urgent and need.template in _OF_OTHERS:
+        text, rung, resources, name = _of_others(_OF_OTHERS[need.template]), SAFE_NOW, (), "urgent"
     elif urgent:
-        text, rung, resources, name = _URGENT, None, (), "urgent"
+        text, rung, resources, name = _URGENT, SAFE_NOW, (), "urgent"
     else:
         text, rung, resources, name = _RISK, SAFE_NOW, (_DIRECTORY,), "risk"
     beat = "urgent" if name in ("urgent", "abuse-urgent", "medical", "overdose", "caregiver") else "acknowledgment"
     return Composition(
         text, need.template, (BeatUse(beat, f"last-resort-{name}"),), resources, rung, identity=True, last_resort=True
     )
+
+
+def _of_others(kind: str) -> str:
+    """The urgent sentences of a danger to or from somebody else, not those for a person who might hurt themselves."""
+    urgent = sentences.URGENT[kind]
+    return f"{urgent.urgent} {urgent.company} {urgent.distance} {_CLOSE}".replace("{emergency}", _NUMBER)

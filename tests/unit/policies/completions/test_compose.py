@@ -483,6 +483,11 @@ def test_the_last_resort_is_sound_for_every_need(template: str, severity: int, m
     assert not [flaw for flaw in flaws if flaw.gravity is Gravity.RED], flaws
     assert composition.last_resort and questions_in(composition.text) <= 1
     assert severity >= 3 or len(words(composition.text)) <= 90
+    assert (composition.question == 0) == (
+        "Can you call now?" in composition.text or "Are you safe right now?" in composition.text
+    )
+    if template in ("ccs/violence", "ccs/concern-for-other", "ccs/caregiver") and severity >= 4:
+        assert "hurt yourself" not in composition.text
 
 
 def test_a_composer_that_breaks_still_answers(monkeypatch: pytest.MonkeyPatch) -> None:
