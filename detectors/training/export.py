@@ -9,24 +9,41 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from detectors.encoder.cuda import MATRICES
-from detectors.encoder.network import Network
 
-__all__ = ["export"]
+__all__ = ["Exportable", "export"]
 
 _OPSET: Final = 17
 _INPUTS: Final = ("input_ids", "attention_mask", "token_type_ids")
 
 
+class Exportable(Protocol):
+    """An encoder under a head: :class:`~detectors.encoder.network.Network`, or one with an answer for each token."""
+
+    bert: Any
+
+    def cpu(self) -> Exportable:
+        """The network, on the CPU."""
+        ...
+
+    def words(self) -> Tensor:
+        """The word embeddings, ``[vocabulary, width]``."""
+        ...
+
+    def head(self, states: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        """Logits from the encoder's states."""
+        ...
+
+
 class _Exported(nn.Module):
     """The network with int8 word embeddings, one scale a word."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Exportable) -> None:
         super().__init__()
         self.network = network
         words = network.words().float()
@@ -42,8 +59,9 @@ class _Exported(nn.Module):
         return self.network.head(states, attention_mask, token_type_ids)
 
 
-def export(network: Network, target: Path) -> None:
+def export(network: Exportable, target: Path, *, per_token: bool = False) -> None:
     """Writes ``network`` to ``target`` as ONNX. Its attention must be ``eager``: that is what the fusion knows.
+    ``per_token``: its logits are of each token, not of a text.
 
     Matrices of the encoder are int8 with a scale a channel, word embeddings int8 with a scale a word; the heads stay in
     single precision.
@@ -55,7 +73,9 @@ def export(network: Network, target: Path) -> None:
     exported = _Exported(network.cpu()).eval()
     ids = torch.randint(0, config.vocab_size, (2, 12))
     mask, types = torch.ones_like(ids), torch.ones_like(ids)
-    axes = {name: {0: "batch", 1: "tokens"} for name in _INPUTS} | {"logits": {0: "batch"}}
+    axes = {name: {0: "batch", 1: "tokens"} for name in _INPUTS} | {
+        "logits": {0: "batch", 1: "tokens"} if per_token else {0: "batch"}
+    }
     with tempfile.TemporaryDirectory() as folder, _quiet():
         raw, fused = Path(folder) / "raw.onnx", Path(folder) / "fused.onnx"
         torch.onnx.export(
@@ -78,7 +98,9 @@ def export(network: Network, target: Path) -> None:
         layers = config.num_hidden_layers
         if model.get_fused_operator_statistics()["Attention"] != layers:
             raise RuntimeError("the attention of the exported graph was not fused; load the network with eager attention")
-        _name(model.model.graph, layers)
+        _name(
+            model.model.graph, layers, "network.tags.weight_Transposed" if per_token else "network.level.weight_Transposed"
+        )
         model.save_model_to_file(str(fused))
         quantization.quantize_dynamic(
             str(fused),
@@ -97,8 +119,9 @@ def export(network: Network, target: Path) -> None:
         _rename_words(onnx, target)
 
 
-def _name(graph: Any, layers: int) -> None:
-    """Gives the encoder's matrices names that mean something, and the heads' nodes theirs, so that they can be left out."""
+def _name(graph: Any, layers: int, plain: str) -> None:
+    """Gives the encoder's matrices names that mean something, and the heads' nodes theirs, so that they can be left out.
+    ``plain``: the name of the one head's matrix that is multiplied without its bias."""
     stored = {entry.name: entry for entry in graph.initializer}
     matrices = [
         node for node in graph.node if node.op_type == "MatMul" and node.input[1] in stored and "encoder" in node.name
@@ -112,8 +135,8 @@ def _name(graph: Any, layers: int) -> None:
     for at, node in enumerate(graph.node):
         if node.op_type in ("MatMul", "Gemm") and node not in matrices:
             node.name = f"head.{at}"
-            if node.op_type == "MatMul":  # the one head without a bias
-                stored[node.input[1]].name = node.input[1] = "network.level.weight_Transposed"
+            if node.op_type == "MatMul":
+                stored[node.input[1]].name = node.input[1] = plain
 
 
 def _rename_words(onnx: Any, path: Path) -> None:
