@@ -21,7 +21,8 @@ create index deliveries_given_up on deliveries (tenant_id, created_at) where sta
 alter table cases
     add column rung smallint not null default 1,
     add column next_rung_at timestamptz;
-create index cases_ladder on cases (next_rung_at nulls first) where state in ('open', 'notified') and severity >= 2;
+create index cases_ladder on cases (next_rung_at nulls first)
+    where severity >= 2 and (state in ('open', 'notified') or (state = 'handed_off' and owner is null));
 create index cases_expiring on cases (act_by) where state in ('open', 'notified') and severity < 2;
 
 grant select (rung) on channels to handrail_operator, handrail_reviewer, handrail_sre;

@@ -82,7 +82,7 @@ class Ladder:
         with self._store.transaction():
             for row in self._store.rows("ladder", {"batch": _BATCH}):
                 case = {"tenant_id": row["tenant_id"], "case_id": row["id"]}
-                rung = rung_due(row["severity"], row["raised_at"], row["now"], live=row["live"])
+                rung = rung_due(row["severity"], row["since"], row["now"], live=row["live"])
                 if rung.offset is not None and row["heard"]:
                     seconds = round(rung.offset.total_seconds())
                     told += self._store.run(
@@ -91,12 +91,12 @@ class Ladder:
                         | {
                             "outbox_id": new_id(),
                             "event_id": new_id(),
-                            "key": f"unacknowledged:{row['id']}:{row['raised_at'].timestamp():.0f}:{seconds}",
+                            "key": f"unacknowledged:{row['id']}:{row['since'].timestamp():.0f}:{seconds}",
                             "rung": rung.number,
                             "everybody": rung.everybody,
                         },
                     )
-                look = next_look(row["severity"], row["raised_at"], row["now"])
+                look = next_look(row["severity"], row["since"], row["now"])
                 self._store.run("look", case | {"rung": rung.number, "at": look})
         return told
 

@@ -1,12 +1,18 @@
--- Cases that wait for somebody and whose next rung is due. ``live``: the person said something in the last quarter of an
+-- Cases that wait for somebody and whose next rung is due: those that nobody has acknowledged, and those that somebody put
+-- back for all. ``live``: the person said something in the last quarter of an
 -- hour. ``heard``: somebody is there to be told. A null ``next_rung_at`` has not been looked at; infinity: no step follows.
-select c.tenant_id, c.id, c.severity, c.raised_at, now() as now,
+select c.tenant_id, c.id, c.severity, now() as now,
+    case when c.state <> 'handed_off' then c.raised_at else greatest(c.raised_at, (
+        select max(e.at) from case_events e
+        where e.tenant_id = c.tenant_id and e.case_id = c.id and e.kind = 'handed_off'
+    )) end as since,
     coalesce(s.last_at, c.raised_at) > now() - interval '15 minutes' as live,
     t.people <> 'none' or exists (select from channels x where x.tenant_id = c.tenant_id and x.enabled) as heard
 from cases c
 join tenants t on t.id = c.tenant_id
 left join sessions s on s.tenant_id = c.tenant_id and s.id = c.session_id
-where c.state in ('open', 'notified') and c.severity >= 2 and not c.synthetic
+where c.severity >= 2 and (c.state in ('open', 'notified') or (c.state = 'handed_off' and c.owner is null))
+    and not c.synthetic
     and (c.next_rung_at is null or c.next_rung_at <= now())
 order by c.severity desc, c.next_rung_at nulls first
 limit %(batch)s

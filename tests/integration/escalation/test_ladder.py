@@ -112,8 +112,26 @@ def test_who_has_a_case_is_left_alone(house: House, state: str) -> None:
     tenant = house.tenant()
     house.channel(tenant, "https://hooks.example.org/h")
     case = house.case(tenant, 4, opened_at=_ago(30))
-    house.rows("update cases set state = %s where id = %s", [state, case])
+    house.rows("update cases set state = %s, owner = %s where id = %s", [state, uuid4(), case])
     assert Ladder(house.store()).climb() == 0
+
+
+def test_a_case_that_was_put_back_for_all_climbs_again_from_then_on(house: House) -> None:
+    tenant = house.tenant()
+    house.channel(tenant, "https://hooks.example.org/h")
+    case = house.case(tenant, 4, opened_at=_ago(30))
+    house.rows("update cases set state = 'handed_off', owner = null where id = %s", [case])
+    for minutes, told in ((2, 0), (4, 1)):
+        house.rows(
+            "insert into case_events (tenant_id, case_id, id, key, kind, at, severity)"
+            " values (%s, %s, %s, %s, 'handed_off', %s, 4)"
+            " on conflict (tenant_id, case_id, key) do update set at = excluded.at",
+            (tenant, case, uuid4(), "handed_off:1", _ago(minutes)),
+        )
+        house.rows("update cases set next_rung_at = null where id = %s", [case])
+        assert Ladder(house.store()).climb() == told
+    (step,) = house.rows("select payload from outbox where tenant_id = %s and topic = 'case.unacknowledged'", [tenant])
+    assert (step["payload"]["rung"], step["payload"]["everybody"]) == (2, False)
 
 
 def test_nobody_is_told_of_synthetic_cases_and_a_tenant_without_people_has_no_ladder(house: House) -> None:
