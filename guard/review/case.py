@@ -106,7 +106,6 @@ _FLASHES: Final = {
 @router.get("/cases/{case_id}/chart.svg")
 async def chart(request: Request, case_id: UUID, reviewer: OneReviewer) -> Response:
     """The course of the case's session as a picture."""
-    theme = request.query_params.get("theme", "")
     async with _scope(request, reviewer) as connection:
         values = {"tenant_id": reviewer.tenant_id, "case_id": case_id}
         row = await (await connection.execute(query("case"), values)).fetchone()
@@ -122,8 +121,8 @@ async def chart(request: Request, case_id: UUID, reviewer: OneReviewer) -> Respo
             "until": max(instants),
         }
         scores = read_scores(await (await connection.execute(query("scores_of_turns"), wanted)).fetchall())
-    drawn = draw(turns(shown, scores, case_id), theme if theme in ("light", "dark") else None)
-    return Response(drawn, media_type="image/svg+xml")
+    dark = request.query_params.get("theme") == "dark"
+    return Response(draw(turns(shown, scores, case_id), dark=dark), media_type="image/svg+xml")
 
 
 @router.post("/cases/{case_id}/claim")

@@ -1,18 +1,14 @@
 """The course of a session as a picture: distress, risk, the session's state, and what Handrail did, turn by turn.
 
-The page shows it as an image, and the same numbers as a table beside it. The SVG has no script, loads nothing, and has its
-colours for light and dark in itself.
+The page shows it as an image, and the same numbers as a table beside it. The SVG has no script and loads nothing.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
-
-import pygal  # type: ignore[import-untyped]
-from pygal.etree import etree  # type: ignore[import-untyped]
-from pygal.style import Style  # type: ignore[import-untyped]
 
 from guard.review.timeline import Turn
 
@@ -31,11 +27,12 @@ _DASHES: Final = ("", "8,4", "2,4")
 _SVG: Final = "{http://www.w3.org/2000/svg}"
 
 
-def draw(turns: Sequence[Turn], theme: str | None = None) -> bytes:
-    """An SVG of these turns, oldest first. ``theme``: ``light`` or ``dark``; with neither it follows the system."""
-    first = _DARK if theme == "dark" else _LIGHT
+def draw(turns: Sequence[Turn], *, dark: bool = False) -> bytes:
+    """An SVG of these turns, oldest first, on its own ground: the page chooses which by its theme."""
+    pygal, etree, style = _library()
+    colours = _DARK if dark else _LIGHT
     chart = pygal.Line(
-        style=_style(first),
+        style=_style(style, colours),
         width=_SIZE[0],
         height=_SIZE[1],
         js=[],
@@ -66,19 +63,28 @@ def draw(turns: Sequence[Turn], theme: str | None = None) -> bytes:
         )
     tree = chart.render_tree()
     _strip(tree)
-    drawn = _text(tree)
-    if theme not in ("light", "dark"):
-        night = "".join(_rules(_DARK))
-        drawn = drawn.replace(b"</style>", f"@media (prefers-color-scheme: dark) {{{night}}}</style>".encode(), 1)
-    return drawn
+    return bytes(etree.tostring(tree, encoding="utf-8"))
 
 
 def _label(turn: Turn) -> str:
     return f"{turn.number}" if turn.action == "allow" else f"{turn.number} {turn.action}"
 
 
-def _style(colours: Mapping[str, Any]) -> Any:
-    return Style(
+def _library() -> tuple[Any, Any, Any]:
+    """pygal, its trees and its styles, loaded with the first chart.
+
+    It hooks itself into every later import, for plugins that nobody has here, in a way that warns each time one fails.
+    """
+    import pygal  # type: ignore[import-untyped]
+    from pygal.etree import etree  # type: ignore[import-untyped]
+    from pygal.style import Style  # type: ignore[import-untyped]
+
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
+    return pygal, etree, Style
+
+
+def _style(style: Any, colours: Mapping[str, Any]) -> Any:
+    return style(
         background=colours["panel"],
         plot_background=colours["panel"],
         foreground=colours["ink"],
@@ -90,23 +96,12 @@ def _style(colours: Mapping[str, Any]) -> Any:
         major_label_font_size=13,
         legend_font_size=14,
         no_data_font_size=18,
+        guide_stroke_color=colours["faint"],
+        major_guide_stroke_color=colours["faint"],
+        stroke_width=2.5,
         opacity="1",
         transition="0s",
     )
-
-
-def _rules(colours: Mapping[str, Any]) -> list[str]:
-    rules = [
-        f"#chart-course, #chart-course > rect, #chart-course .plot > .background {{fill: {colours['panel']}; "
-        f"background-color: {colours['panel']}}}",
-        f"#chart-course text, #chart-course .axis text, #chart-course .legends text {{fill: {colours['ink']}}}",
-        f"#chart-course .axis .line, #chart-course .guides .line {{stroke: {colours['faint']}}}",
-    ]
-    for number, colour in enumerate(colours["lines"]):
-        rules.append(
-            f"#chart-course .color-{number}, #chart-course .color-{number} a:visited {{stroke: {colour}; fill: {colour}}}"
-        )
-    return rules
 
 
 def _strip(tree: Any) -> None:
@@ -116,7 +111,3 @@ def _strip(tree: Any) -> None:
             name = child.tag.removeprefix(_SVG) if isinstance(child.tag, str) else "comment"
             if name in ("script", "desc", "comment"):
                 parent.remove(child)
-
-
-def _text(tree: Any) -> bytes:
-    return bytes(etree.tostring(tree, encoding="utf-8"))

@@ -46,6 +46,16 @@ document.addEventListener("submit", async (event) => {
   const said = document.createElement("div");
   said.innerHTML = await answer.text(); // made by the server, which escapes what was said
   said.tabIndex = -1;
-  form.replaceWith(said);
+  const row = form.closest("tr");
+  if (row) {
+    const below = document.createElement("tr");
+    const cell = below.insertCell();
+    cell.colSpan = row.cells.length;
+    cell.append(said);
+    row.after(below);
+    form.replaceWith("shown below");
+  } else {
+    form.replaceWith(said);
+  }
   said.focus();
 });
