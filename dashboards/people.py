@@ -129,7 +129,7 @@ PEOPLE: Final = Board(
             (
                 Panel(
                     "Deliveries by state",
-                    "What waits, and what became of the last 24 hours' deliveries.",
+                    "What waits or is tried again, and what became of the last 24 hours': never just sent.",
                     (Query(now("handrail_deliveries", "state"), "{{state}}"),),
                     shape=Shape.STACK,
                     decimals=0,

@@ -143,12 +143,14 @@ class Census:
         )
         [outbox] = await rows("outbox")
         deliveries = {row["state"]: row for row in await rows("deliveries")}
-        pending = deliveries.get("pending", {"deliveries": 0, "since": 0.0})
-        count.outbox_waiting(outbox["waiting"] + pending["deliveries"])
+        pending = [deliveries[state] for state in ("waiting", "retrying") if state in deliveries]
+        count.outbox_waiting(outbox["waiting"] + sum(row["deliveries"] for row in pending))
         count.outbox_since(outbox["since"] or 0.0)
         [letters] = await rows("dead_letters")
         count.deliveries(
-            {(state,): row["deliveries"] for state, row in deliveries.items()}, pending["since"], letters["dead"]
+            {(state,): row["deliveries"] for state, row in deliveries.items()},
+            min((row["since"] for row in pending), default=0.0),
+            letters["dead"],
         )
         count.channels({(row["kind"], row["state"]): row["channels"] for row in await rows("channels")})
         count.alerts({(row["kind"],): row["open"] for row in await rows("alerts")}, KINDS)

@@ -24,7 +24,7 @@ SEVERITIES: Final = range(5)
 DEADLINES: Final = ("acknowledge", "act")
 PROMISES: Final = ("kept", "broken", "waiting")
 QUANTILES: Final = ("0.5", "0.9", "1")
-DELIVERY_STATES: Final = ("pending", "delivered", "failed", "dead")
+DELIVERY_STATES: Final = ("waiting", "retrying", "delivered", "acknowledged", "unreachable")
 CHANNEL_KINDS: Final = ("webhook", "email")
 PROCESSES: Final = ("gateway", "scorer", "worker", "console")
 FEEDBACK_STATES: Final = ("waiting", "reviewed")
@@ -70,7 +70,9 @@ class Count:
         self._outbox_since = gauge(
             "handrail_outbox_oldest_timestamp_seconds", "Since when the oldest message waits for the relay; 0: none does"
         )
-        self._deliveries = gauge("handrail_deliveries", "Deliveries that wait, and those of the last 24 hours", "state")
+        self._deliveries = gauge(
+            "handrail_deliveries", "Deliveries by what became of them: those that wait, and the last 24 hours'", "state"
+        )
         self._delivery_since = gauge(
             "handrail_delivery_oldest_timestamp_seconds",
             "Since when the oldest delivery that can succeed waits; 0: none does",

@@ -93,7 +93,7 @@ async def test_an_empty_database_shows_zeros_and_no_gaps(town: Town) -> None:
     assert shown["cases"] == {f"{severity}/{state}": 0 for severity in range(5) for state in STATES}
     assert set(shown["case_waiting_since_timestamp_seconds"].values()) == {0}
     assert shown["outbox_waiting"] == {"": 0}
-    assert shown["deliveries"]["pending"] == 0
+    assert shown["deliveries"]["waiting"] == 0
     assert shown["alerts_open"]["journal_full"] == 0
     assert shown["heartbeat_timestamp_seconds"]["worker"] == 0
     assert abs(shown["counted_timestamp_seconds"][""] - time.time()) < 60
@@ -167,9 +167,23 @@ async def test_deliveries_dead_letters_and_signs_of_life(town: Town) -> None:
             )  # fmt: skip
 
     deliver("delivered", MINUTE)
+    town.case(tenant, 4, state="acknowledged", due=5 * MINUTE, acknowledged_at=NOW)
+    town.run(
+        "insert into case_events (tenant_id, case_id, id, key, kind, at, severity) "
+        "select tenant_id, id, id, 'a', 'acknowledged', %s, 4 from cases",
+        NOW,
+    )
+    deliver("delivered", MINUTE)
+    town.run(
+        "update outbox set payload = jsonb_build_object('case_id', (select id from cases)) "
+        "where id = (select outbox_id from deliveries order by outbox_id desc limit 1)"
+    )
     deliver("delivered", timedelta(days=3))  # long ago
     deliver("pending", timedelta(days=2))  # and waits still
     deliver("pending", MINUTE)
+    town.run(
+        "update deliveries set last_error = 'timeout' where created_at > now() - interval '1 day' and state = 'pending'"
+    )
     deliver("dead", timedelta(days=20))
     deliver("failed", MINUTE)
     deliver("failed", timedelta(days=40))
@@ -181,7 +195,7 @@ async def test_deliveries_dead_letters_and_signs_of_life(town: Town) -> None:
     )
     shown = await town.take()
     counted = {labels: number for labels, number in shown["deliveries"].items() if number}
-    assert counted == {"delivered": 1, "pending": 2, "failed": 1}
+    assert counted == {"delivered": 1, "acknowledged": 1, "waiting": 1, "retrying": 1, "unreachable": 1}
     assert shown["dead_letters"] == {"": 2}
     assert shown["delivery_oldest_timestamp_seconds"] == {"": (NOW - timedelta(days=2)).timestamp()}
     assert shown["outbox_oldest_timestamp_seconds"] == {"": (NOW - 3 * MINUTE).timestamp()}

@@ -1,0 +1,102 @@
+"""``python -m tests.acceptance.pictures``: the documentation's pictures of the dashboards, from one real run of minutes.
+
+Nothing in them is made up: the product runs with its demo chatbot, people of the demo talk, and what goes wrong is made to
+go wrong (see :mod:`tests.acceptance.shift`).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from dashboards.build import BOARDS
+from tests.acceptance.drawing import drawn
+from tests.acceptance.observed import inbox, prometheus, tool
+from tests.acceptance.shift import Shift
+from tests.running import ROOT, start
+
+_IMAGES = ROOT / "docs" / "images" / "dashboards"
+_MINUTES = 7.0
+
+
+def main() -> None:
+    """Runs it all and writes the pictures."""
+    folder = Path(tempfile.mkdtemp(prefix="pictures-"))
+    with inbox() as desk, inbox(410) as gone:
+        running = start(folder / "data", "--workers", "2", HANDRAIL_ALLOW_PRIVATE_WEBHOOKS="true")
+        try:
+            with prometheus(folder, running.address, []) as server:
+                began = time.time()
+                _work(Shift(running, desk, gone), began)
+                ended = time.time()
+                _IMAGES.mkdir(parents=True, exist_ok=True)
+                for board in BOARDS:
+                    page, height = drawn(board, server, began + 5, ended, rate="30s", step=3)
+                    _photograph(folder, page, height, _IMAGES / f"{board.uid}.png")
+        finally:
+            running.process.terminate()
+            running.process.wait(20)
+
+
+def _work(shift: Shift, began: float) -> None:
+    done = threading.Event()
+    fine = threading.Event()
+    fine.set()
+
+    def talk() -> None:
+        while not done.is_set():
+            fine.wait()
+            try:
+                shift.talk()
+            except AssertionError:  # a conversation that an outage broke off
+                continue
+
+    talking = threading.Thread(target=talk, daemon=True)
+    shift.channels()
+    talking.start()
+    _at(began, 60)
+    shift.feedback(shift.disclosures())
+    shift.mistakes()
+    _at(began, 120)
+    shift.acknowledge()
+    shift.sidecar()
+    _at(began, 170)
+    shift.without_the_scorer(15)
+    _at(began, 230)
+    shift.feedback(shift.disclosures())
+    _at(began, 260)
+    shift.without_the_database(8)
+    _at(began, 310)
+    fine.clear()
+    time.sleep(12)  # those that talk end their conversations
+    shift.without_the_chatbot()
+    fine.set()
+    _at(began, 360)
+    shift.acknowledge()
+    shift.disclosures()
+    _at(began, 60 * _MINUTES)
+    done.set()
+
+
+def _at(began: float, seconds: float) -> None:
+    time.sleep(max(0.0, began + seconds - time.time()))
+
+
+def _photograph(folder: Path, page: str, height: int, image: Path) -> None:
+    file = folder / f"{image.stem}.html"
+    file.write_text(page, "utf-8")
+    subprocess.run(
+        [
+            tool("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+            f"--window-size=1280,{height}", f"--screenshot={image}", file.as_uri(),
+        ],
+        check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    print(image, image.stat().st_size)
+
+
+if __name__ == "__main__":
+    main()
