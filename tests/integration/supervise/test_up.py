@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
@@ -59,6 +60,26 @@ def test_keys_are_private_and_nothing_but_the_gateway_listens_on_tcp_for_others(
     assert len((running.home / "first-reviewer").read_text().splitlines()) == 2
 
 
+def test_the_first_reviewer_signs_in_where_the_screen_says(running: Running) -> None:
+    """At the address that is printed, with the tenant that is printed, and the two lines of the file that is printed."""
+    line = re.search(
+        r"^  console +(\S+)  tenant (\S+), name and password in (\S+)$", running.output.read_text(), re.MULTILINE
+    )
+    assert line is not None, running.output.read_text()
+    address, tenant, file = line.groups()
+    name, password = Path(file).read_text().split()
+    with httpx.Client(follow_redirects=True, timeout=20) as browser:
+        page = browser.get(address)
+        csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)
+        assert csrf is not None, page.text
+        form = {"csrf": csrf.group(1), "tenant": tenant, "name": name, "password": password}
+        inside = browser.post(f"{address}/login", data=form)
+        assert inside.url.path == "/review/queue", inside.text
+        assert f'<span class="name">{name}</span>' in inside.text
+    with urllib.request.urlopen(f"{running.address}/readyz", timeout=5) as reply:  # noqa: S310
+        assert json.load(reply)["console"] == "answers"
+
+
 def test_a_second_one_on_the_same_folder_is_refused_with_the_first_one_s_number(running: Running) -> None:
     """In one sentence, without a traceback, and the first goes on."""
     done = subprocess.run(
@@ -71,7 +92,7 @@ def test_a_second_one_on_the_same_folder_is_refused_with_the_first_one_s_number(
     assert running.ready()
 
 
-@pytest.mark.parametrize("role", ["scorer", "worker", "gateway", "demo", "postgres -D"])
+@pytest.mark.parametrize("role", ["scorer", "worker", "console", "gateway", "demo", "postgres -D"])
 def test_any_process_that_is_killed_comes_back_with_one_alert(running: Running, role: str) -> None:
     """SIGKILL: a new process, and turns are answered again."""
     pattern = role if " " in role else f"children {role}"
