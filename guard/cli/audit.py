@@ -38,9 +38,6 @@ def verify(
         typer.Option(
             help="Heads that were kept elsewhere, as `handrail audit head` prints them; - is standard input.",
             show_default=False,
-            allow_dash=True,
-            exists=True,
-            dir_okay=False,
         ),
     ] = None,
     as_json: AsJson = False,
@@ -212,8 +209,11 @@ def _read_anchors(path: Path) -> dict[UUID, dict[int, bytes]]:
     """Hashes by tenant and row. Raises wrong usage with the number of the line that is none."""
     if str(path) == "-":
         return _anchors(sys.stdin)
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return _anchors(file)
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return _anchors(file)
+    except OSError as error:
+        raise typer.BadParameter(f"the anchors in {path} cannot be read: {error.strerror}") from None
 
 
 def _anchors(lines: Iterable[str]) -> dict[UUID, dict[int, bytes]]:

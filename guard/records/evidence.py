@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["calls_for_people", "lacks_evidence", "sentence", "without_evidence", "without_evidence_now"]
 
 _FROM: Final = 3  # severity
+_SHOWN: Final = 5  # names in a sentence
 
 
 def lacks_evidence(tenant: TenantRow) -> bool:
@@ -43,7 +44,8 @@ def calls_for_people(policy: Policy) -> bool:
 
 def sentence(names: Sequence[str]) -> str:
     """What is wrong and what to do. ``names``: one at least."""
-    who = f"tenant {names[0]} has" if len(names) == 1 else f"tenants {', '.join(names)} have"
+    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    who = f"tenant {shown} has" if len(names) == 1 else f"tenants {shown} have"
     return (
         f"{who} people for cases of severity 3 and above, but neither stored text nor a deep link: they would have nothing "
         f"to judge; run: handrail tenant set {names[0]} --store-text, or --deep-link URL"

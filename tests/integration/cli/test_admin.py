@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
@@ -14,6 +15,11 @@ import pytest
 from typer.testing import CliRunner
 
 from guard.cli.main import app
+from guard.errors import HandrailError
+from guard.records.admin import channel_secret
+from guard.records.keys import Keys
+from guard.records.pool import Database
+from guard.records.tenants import TenantKeys
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +42,20 @@ def run(*arguments: str, status: int = 0) -> str:
     done = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
     assert done.exit_code == status, done.output
     return done.stdout
+
+
+def notes(*arguments: str) -> str:
+    """Standard error of a command of this process that goes well."""
+    done = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stderr
+
+
+def refusal(*arguments: str) -> str:
+    """The sentence with which a command of this process is refused."""
+    with pytest.raises(HandrailError) as caught:
+        CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    return str(caught.value)
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -219,6 +239,238 @@ def _case(connection: psycopg.Connection[Any], tenant: str, *, told_at: int | No
         """,
         {"tenant": tenant, "told": told_at},
     )
+
+
+def test_a_tenant_is_changed_and_only_where_it_was_asked(place: Path, database_url: str) -> None:
+    """What is not given stays; what cannot be changes nothing."""
+    run("tenant", "create", "harbour", "--tag", "eu")
+    link = "https://own.example.org/c/{session}"
+    run("tenant", "set", "harbour", "--people", "always", "--store-text", "--deep-link", link)
+    run("tenant", "set", "harbour", "--off", "distress", "--off", "risk.suicide")
+    shown = run("tenant", "show", "harbour")
+    for line in (
+        "people +always",
+        "text +kept",
+        "deep link +https://own.example.org",
+        "tag +eu",
+        "signals off +distress, risk.suicide",
+    ):
+        assert re.search(line, shown), line
+    run("tenant", "set", "harbour", "--no-store-text", "--deep-link", "", "--none-off")
+    shown = run("tenant", "show", "harbour")
+    for line in ("people +always", "text +not kept", "deep link +none", "signals off +none"):
+        assert re.search(line, shown), line
+    before = _rows(database_url, "harbour")
+    for arguments, words in (
+        (("--people", "sometimes"), "people is 'sometimes'; give one of none, hours, always"),
+        (("--off", "distres"), "there is no signal 'distres'; did you mean distress?"),
+        (("--deep-link", "ftp://example.org"), "a deep link is an http or https address"),
+        (("--deep-link", "https://user:pw@example.org"), "without a user or password"),
+        (("--tag", "x" * 64), "a tag has at most 63"),
+    ):
+        assert words in refusal("tenant", "set", "harbour", *arguments)
+    assert CliRunner().invoke(app, ["tenant", "set", "harbour"]).exit_code == 2
+    run("tenant", "set", "harbour", "--people", "always")  # as it is already: nothing to note
+    assert _rows(database_url, "harbour") == before
+    assert refusal("tenant", "show", "harbor") == "there is no tenant 'harbor'; did you mean harbour?"
+
+
+def test_a_tenant_that_is_disabled_is_refused_until_it_is_enabled(place: Path, database_url: str) -> None:
+    """Its keys open nothing; twice is an error; nothing is lost."""
+    key = run("tenant", "create", "dock").splitlines()[-1]
+
+    async def opens() -> bool:
+        database = Database(database_url, seconds=5.0, connections=1)
+        await database.open()
+        try:
+            return await TenantKeys(database).authenticate(key) is not None
+        finally:
+            await database.close()
+
+    assert asyncio.run(opens())
+    run("tenant", "disable", "dock")
+    assert not asyncio.run(opens())
+    assert "tenant 'dock' is disabled already" in refusal("tenant", "disable", "dock")
+    assert re.search(r"dock .* \d{4}-\d\d-\d\d", run("tenant", "list"))
+    run("tenant", "enable", "dock")
+    assert asyncio.run(opens())
+    actions = _actions(database_url, "dock")
+    assert actions == ["tenant.created", "key.created", "tenant.disabled", "tenant.enabled"]
+
+
+def test_what_has_a_past_is_disabled_and_what_has_none_goes(place: Path, database_url: str) -> None:
+    """A tenant with a turn, and a channel that was told something, stay on record."""
+    for name in ("used", "unused"):
+        run("tenant", "create", name, "--people", "always")
+        run("reviewer", "create", "ada", "--tenant", name)
+        for channel in ("desk", "spare"):
+            run("channel", "add", channel, "https://192.0.43.8/hook", "--tenant", name)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        _case(connection, "used", told_at=None)
+        _delivery(connection, "used", age=1, state="delivered", error=None)
+        connection.execute("delete from deliveries where channel_id in (select id from channels where name = 'spare')")
+    assert "stays on record" in run("channel", "remove", "desk", "--tenant", "used")
+    assert run("channel", "remove", "spare", "--tenant", "used") == "channel spare is removed\n"
+    assert re.search(r"desk .* removed", run("channel", "list", "--tenant", "used"))
+    said = refusal("channel", "add", "desk", "https://192.0.43.8/other", "--tenant", "used")
+    assert "it was removed and can be had again: handrail channel enable desk" in said
+    assert "its turns and cases stay on record" in run("tenant", "remove", "used")
+    assert "is removed" in run("tenant", "remove", "unused")
+    listed = run("tenant", "list")
+    assert "used" in listed
+    assert "unused" not in listed
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("select count(*) from cases c join tenants t on t.id = c.tenant_id where t.name = 'used'")
+        assert row.fetchone() == (1,)
+
+
+def test_a_channel_is_changed_switched_and_given_a_new_secret(place: Path, database_url: str) -> None:
+    """The address by the rules of adding; both secrets sign for as long as was asked."""
+    run("tenant", "create", "mill", "--people", "always")
+    first = run("channel", "add", "desk", "https://192.0.43.8/hook", "--tenant", "mill", "--rung", "2").splitlines()[-1]
+    run("channel", "add", "post", "mailto:on-call@example.org", "--tenant", "mill", "--topic", "case.opened")
+    run(
+        "channel",
+        "set",
+        "desk",
+        "--url",
+        "https://192.0.43.8/new",
+        "--severity-from",
+        "3",
+        "--rung",
+        "1",
+        "--tenant",
+        "mill",
+    )
+    run("channel", "set", "post", "--url", "night@example.org", "--tenant", "mill")
+    listed = run("channel", "list", "--tenant", "mill")
+    assert re.search(r"desk +https://192.0.43.8/new +case.opened, case.raised, alert.opened +3 +1 +on", listed)
+    assert re.search(r"post +mailto:night@example.org +case.opened +0 +1 +on", listed)
+    for arguments, words in (
+        (("--url", "https://10.0.0.1/"), "loopback, private or reserved"),
+        (("--url", "mailto:x@example.org"), "a channel of kind webhook needs an address that begins with https"),
+        (("--topic", "case.open"), "there is no case.open; did you mean case.opened?"),
+    ):
+        assert words in refusal("channel", "set", "desk", *arguments, "--tenant", "mill")
+    second = run("channel", "rotate-secret", "desk", "--overlap", "2", "--tenant", "mill").splitlines()[-1]
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(
+            "select tenant_id, secret, previous_secret from channels where name = 'desk' and tenant_id = "
+            "(select id from tenants where name = 'mill')"
+        ).fetchone()
+    assert row is not None
+    keys = Keys.load(place)
+    assert [channel_secret(keys, row[0], bytes(sealed)) for sealed in row[1:]] == [second, first]
+    assert "has no signing secret" in refusal("channel", "rotate-secret", "post", "--tenant", "mill")
+    assert notes("channel", "disable", "desk", "--tenant", "mill") == ""
+    assert "no channel is left that tells them of a case" in notes("channel", "disable", "post", "--tenant", "mill")
+    assert "is off already (operator)" in refusal("channel", "disable", "post", "--tenant", "mill")
+    run("channel", "enable", "desk", "--tenant", "mill")
+    assert "is on already" in refusal("channel", "enable", "desk", "--tenant", "mill")
+    assert "did you mean desk?" in refusal("channel", "enable", "dask", "--tenant", "mill")
+    actions = [action for action in _actions(database_url, "mill") if action.startswith("channel")]
+    assert actions == [
+        "channel.added", "channel.changed", "channel.added", "channel.changed", "channel.changed", "channel.changed",
+        "channel.secret_rotated", "channel.disabled", "channel.disabled", "channel.enabled",
+    ]  # fmt: skip
+    with psycopg.connect(database_url) as connection:
+        dump = str(connection.execute("select l::text from audit_log l").fetchall())
+    for secret in (first, second, "/hook", "/new", "night"):
+        assert secret not in dump, "a secret, a path that may hold a token, or a person's mailbox"
+
+
+def test_a_reviewer_is_changed_and_signed_out(place: Path, database_url: str) -> None:
+    """Each change ends their sessions; a password does not let in who is disabled."""
+    run("tenant", "create", "ward-two")
+    run("reviewer", "create", "ada", "--tenant", "ward-two")
+    own = ("--tenant", "ward-two")
+
+    def signed_in() -> bool:
+        """Whether somebody was, before the change that was just made."""
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            there = connection.execute("select count(*) from review_sessions").fetchone()
+            connection.execute(
+                "insert into review_sessions (tenant_id, id, reviewer_id, digest, started_at, seen_at, expires_at) "
+                "select tenant_id, gen_random_uuid(), id, sha256(gen_random_uuid()::text::bytea), now(), now(), now() "
+                "from reviewers where name = 'ada' and tenant_id = (select id from tenants where name = 'ward-two')"
+            )
+        return there != (0,)
+
+    assert not signed_in()
+    for arguments in (
+        ("set-roles", "ada", "auditor", "policy-author"),
+        ("reset-totp", "ada"),
+        ("disable", "ada"),
+        ("reset-password", "ada"),
+        ("enable", "ada"),
+    ):
+        said = run("reviewer", *arguments, *own)
+        assert not signed_in(), arguments
+        if arguments[0] == "reset-password":
+            assert len(said.splitlines()[-1]) == 20
+            assert re.search(r"ada .* \d{4}-.* \d{4}-", run("reviewer", "list", *own)), "made, and still disabled"
+    assert "auditor, policy_author" in run("reviewer", "list", *own)
+    for wrong, words in (
+        (("set-roles", "ada", "audito"), "there is no audito; did you mean auditor?"),
+        (("enable", "ada"), "reviewer 'ada' is in force already"),
+        (("disable", "adda"), "there is no reviewer 'adda'; did you mean ada?"),
+        (("reset-totp", "nobody-near"), "there is no reviewer 'nobody-near'"),
+    ):
+        assert words in refusal("reviewer", *wrong, *own)
+    assert _actions(database_url, "ward-two")[2:] == [
+        "reviewer.created", "reviewer.roles_set", "reviewer.totp_reset", "reviewer.disabled", "reviewer.password_reset",
+        "reviewer.enabled",
+    ]  # fmt: skip
+
+
+def test_people_who_would_have_nothing_to_judge_are_warned_of(place: Path) -> None:
+    """Neither text nor a link; either is enough, and a policy that hands nothing over asks for neither."""
+    words = "they would have nothing to judge; run: handrail tenant set blind --store-text, or --deep-link URL"
+    assert words in notes("tenant", "create", "blind", "--people", "hours")
+    assert re.search(r"look +evidence +tenants? .*blind", CliRunner().invoke(app, ["doctor"]).stdout)
+    assert words not in notes("tenant", "set", "blind", "--deep-link", "https://own.example.org/c")
+    assert "blind" not in CliRunner().invoke(app, ["doctor"]).stdout.partition("evidence")[2].partition("\n")[0]
+    assert words in notes("tenant", "set", "blind", "--deep-link", "")
+    assert words not in notes("tenant", "set", "blind", "--store-text")
+
+
+def test_a_second_master_key_is_refused(
+    place: Path, tmp_path: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever mistypes the data folder gets a sentence, and neither a key nor a channel whose secret nobody can open."""
+    monkeypatch.setenv("HANDRAIL_DATABASE_URL", empty_database_url)
+    run("db", "migrate")
+    run("tenant", "create", "one")
+    add = ("channel", "add", "desk", "https://192.0.43.8/hook", "--tenant", "one")
+    run(*add)
+    elsewhere = tmp_path / "elsewhere"
+    again = ("channel", "add", "second", *add[3:], "--data-dir", str(elsewhere))
+    assert f"whose master.key is not in {elsewhere}" in refusal(*again)
+    assert not elsewhere.exists()
+    Keys.load(elsewhere)
+    assert "is not the one that this database was written with" in refusal(*again)
+    rotate = ("channel", "rotate-secret", "desk", "--tenant", "one", "--data-dir", str(elsewhere))
+    assert "is not the one that this database was written with" in refusal(*rotate)
+    said = CliRunner().invoke(app, ["doctor", "--data-dir", str(elsewhere)]).stdout
+    assert re.search(r"fault +master key +the master.key in .*elsewhere is not the one", said)
+    assert re.search(r"ok +master key", CliRunner().invoke(app, ["doctor"]).stdout)
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:  # as an older version left it
+        connection.execute("delete from master_keys")
+    assert "is not the one" in refusal(*again)
+    run("channel", "add", "second", *add[3:])
+    assert "desk" in run("channel", "list", "--tenant", "one")
+
+
+def _actions(database_url: str, tenant: str) -> list[str]:
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(
+            "select action from audit_log where tenant_id = (select id from tenants where name = %s) order by seq", [tenant]
+        ).fetchall()
+    return [str(action) for (action,) in rows]
+
+
+def _rows(database_url: str, tenant: str) -> int:
+    return len(_actions(database_url, tenant))
 
 
 @pytest.mark.parametrize("arguments", [
