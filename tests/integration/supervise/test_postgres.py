@@ -18,6 +18,8 @@ import psycopg
 import pytest
 
 from guard.errors import AlreadyRunning, StartFailed
+from guard.records.migrate import migrate
+from guard.records.scope import Role
 from guard.supervise import cluster as clusters
 from guard.supervise.postgres import EmbeddedPostgres
 from guard.supervise.spawn import Standing
@@ -79,6 +81,23 @@ def test_it_serves_an_ordinary_role_on_a_private_socket_and_nowhere_else(server:
     user, _, rest = server.url.partition("@")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(f"{user.rsplit(':', 1)[0]}:wrong@{rest}")
+
+
+def test_the_owner_takes_on_the_walled_roles_and_can_make_none(server: EmbeddedPostgres, home: Path) -> None:
+    """Also on a cluster of an older version, which had neither."""
+    roles = "select count(*) from pg_roles where rolname like 'handrail\\_%' and pg_has_role(oid, 'SET')"
+    assert one(server.url, roles) == len(Role)
+    assert one(server.url, "select rolcreaterole from pg_roles where rolname = current_user") is False
+    superuser = server.url.replace("handrail:", "postgres:").replace("@/handrail?", "@/postgres?")
+    word = (home / "postgres-handrail").read_text().strip()
+    superuser = superuser.replace(word, (home / "postgres-postgres").read_text().strip())
+    with psycopg.connect(superuser, autocommit=True) as connection:
+        for role in Role:
+            connection.execute(f"drop role {role.in_database}".encode())
+    assert one(server.url, roles) == 0
+    server.restart()
+    assert one(server.url, roles) == len(Role)
+    assert "0004_walls" in migrate(server.url)
 
 
 def test_committed_rows_survive_a_kill_and_a_clean_stop(server: EmbeddedPostgres) -> None:
@@ -211,6 +230,8 @@ def test_root_without_user_namespaces_runs_it_as_somebody_else(home: Path, monke
     assert (apart / "data").stat().st_uid == uid
     with EmbeddedPostgres(home) as server:
         assert server.url == url
+        # Whoever only looks, as the doctor does, finds it too.
+        assert one(EmbeddedPostgres(home).url, "select 1") == 1
     shutil.rmtree(apart)
     for copy in apart.parent.glob("pginstall18-*"):
         shutil.rmtree(copy)
