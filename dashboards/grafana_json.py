@@ -95,7 +95,7 @@ def _panel(panel: Panel) -> Any:
     made = made.title(panel.title).description(panel.about).datasource(_REF).unit(panel.unit)
     if panel.decimals is not None:
         made = made.decimals(panel.decimals)
-    made = made.thresholds(_thresholds(panel))
+    made = made.thresholds(_thresholds(panel)).no_value("none")
     for at, query in enumerate(panel.queries):
         target = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).ref_id(chr(ord("A") + at))
         target = target.datasource(_REF)

@@ -7,7 +7,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["JOB", "RANGE", "RATE", "Board", "Panel", "Query", "Row", "Shape", "now", "share", "since", "told", "total"]
+__all__ = [
+    "JOB",
+    "RANGE",
+    "RATE",
+    "Board",
+    "Panel",
+    "Query",
+    "Row",
+    "Shape",
+    "happened",
+    "now",
+    "share",
+    "since",
+    "told",
+    "total",
+]
 
 JOB: Final = 'job=~"$job"'
 """Every selector of a panel has it: an installation is one job of Prometheus."""
@@ -87,6 +102,11 @@ def told(metric: str, by: str = "", where: str = "", every: float = 60) -> str:
     rate = f"rate({_selected(metric, where)}[{RATE}])"
     counted = total(rate, by)
     return counted if every == 1 else f"{every:g} * {counted}"
+
+
+def happened(counted: str) -> str:
+    """Only what happened: kinds of trouble that there might be are not drawn."""
+    return f"{counted} > 0"
 
 
 def total(expr: str, by: str = "") -> str:

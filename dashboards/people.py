@@ -65,7 +65,7 @@ PEOPLE: Final = Board(
                     decimals=0,
                 ),
                 Panel(
-                    "Channels that take messages",
+                    "Channels in use",
                     "Enabled channels of all tenants.",
                     (Query(total(now("handrail_channels", "kind, state", 'state="enabled"')), "enabled"),),
                     shape=Shape.NUMBER,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panels import JOB, RANGE, Board, Panel, Query, Row, Shape, now, share, told, total
+from dashboards.panels import JOB, RANGE, Board, Panel, Query, Row, Shape, happened, now, share, told, total
 
 __all__ = ["SAFETY"]
 
@@ -34,7 +34,7 @@ SAFETY: Final = Board(
                     decimals=0,
                 ),
                 Panel(
-                    "Cases waiting for a person",
+                    "Waiting for a person",
                     "Cases that nobody has acknowledged yet.",
                     (Query(total(now("handrail_cases", "severity, state", 'state=~"open|notified"')), "waiting"),),
                     shape=Shape.NUMBER,
@@ -74,7 +74,7 @@ SAFETY: Final = Board(
                 Panel(
                     "Turns by action",
                     "Turns a minute by the strongest action on the reply.",
-                    (Query(told("handrail_turns_total", "action"), "{{action}}"),),
+                    (Query(happened(told("handrail_turns_total", "action")), "{{action}}"),),
                     unit="cpm",
                     shape=Shape.STACK,
                 ),
@@ -101,13 +101,13 @@ SAFETY: Final = Board(
                 Panel(
                     "Completions by reason",
                     "Words of Handrail's own in replies, times a minute, by the template that says why.",
-                    (Query(told("handrail_completions_total", "template"), "{{template}}"),),
+                    (Query(happened(told("handrail_completions_total", "template")), "{{template}}"),),
                     unit="cpm",
                 ),
                 Panel(
                     "Referrals by class",
                     "Replies with a crisis service's contact details, times a minute, by class of service.",
-                    (Query(told("handrail_referrals_total", "class"), "{{class}}"),),
+                    (Query(happened(told("handrail_referrals_total", "class")), "{{class}}"),),
                     unit="cpm",
                 ),
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panels import JOB, RATE, Board, Panel, Query, Row, Shape, now, since, told, total
+from dashboards.panels import JOB, RATE, Board, Panel, Query, Row, Shape, happened, now, since, told, total
 from dashboards.recording import AGE, AVAILABILITY, SCORING
 
 __all__ = ["SERVICE"]
@@ -129,26 +129,30 @@ SERVICE: Final = Board(
                 Panel(
                     "Requests by status",
                     "Requests a second by status code; 499 is a client that went away.",
-                    (Query(told("handrail_requests_total", "code", every=1), "{{code}}"),),
+                    (Query(happened(told("handrail_requests_total", "code", every=1)), "{{code}}"),),
                     unit="reqps",
                     shape=Shape.STACK,
                 ),
                 Panel(
                     "Upstream failures",
                     "Failed calls to the chatbot a minute, by reason.",
-                    (Query(told("handrail_upstream_failures_total", "reason"), "{{reason}}"),),
+                    (Query(happened(told("handrail_upstream_failures_total", "reason")), "{{reason}}"),),
                     unit="cpm",
                 ),
                 Panel(
                     "Bad requests",
                     "Requests a minute that could not be read, by reason.",
-                    (Query(told("handrail_bad_requests_total", "reason"), "{{reason}}"),),
+                    (Query(happened(told("handrail_bad_requests_total", "reason")), "{{reason}}"),),
                     unit="cpm",
                 ),
                 Panel(
                     "Detector failures",
                     "Calls a minute that a detector did not answer; the lexicon in the gateway answered instead.",
-                    (Query(told("handrail_detector_failures_total", "detector, reason"), "{{detector}} {{reason}}"),),
+                    (
+                        Query(
+                            happened(told("handrail_detector_failures_total", "detector, reason")), "{{detector}} {{reason}}"
+                        ),
+                    ),
                     unit="cpm",
                 ),
                 Panel(
@@ -174,11 +178,8 @@ SERVICE: Final = Board(
             (
                 Panel(
                     "Journal",
-                    "Bytes in the journals of all gateways, and how many they may hold.",
-                    (
-                        Query(f"sum(handrail_journal_bytes{{{JOB}}})", "in use"),
-                        Query(f"sum(handrail_journal_limit_bytes{{{JOB}}})", "limit"),
-                    ),
+                    "Bytes in the journals of all gateways: turns that PostgreSQL could not take yet.",
+                    (Query(f"sum(handrail_journal_bytes{{{JOB}}})", "in use"),),
                     unit="bytes",
                 ),
                 Panel(

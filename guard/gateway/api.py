@@ -11,8 +11,9 @@ from uuid import UUID
 import orjson
 from fastapi import FastAPI, Request, Response
 
+from guard.errors import RecordsUnavailable
 from guard.gateway.body import parse_object, read_body
-from guard.gateway.errors import BadRequest, GatewayError, NotFound, WrongMethod
+from guard.gateway.errors import BadRequest, GatewayError, NotFound, Unavailable, WrongMethod
 from guard.gateway.feedback import FEEDBACK, FEEDBACK_ANSWERS, FEEDBACK_BYTES, feedback_view, read_feedback
 from guard.gateway.meters import Meters
 from guard.gateway.openai_chat import read_call
@@ -60,7 +61,12 @@ def create_api(
         answer.headers["allow"] = allow
         return answer
 
+    async def away(request: Request, _: Exception) -> Response:
+        error = Unavailable("the records cannot be read now; try again", reason="records_unavailable")
+        return Response(error.body(), error.status, media_type="application/json")
+
     api.add_exception_handler(GatewayError, failed)
+    api.add_exception_handler(RecordsUnavailable, away)  # else the framework answers 500 before anybody else can
     api.add_exception_handler(404, missing)
     api.add_exception_handler(405, wrong)
 

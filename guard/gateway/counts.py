@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from guard.telemetry.metrics import Metrics
-from policies.decision import Action, Decision
+from policies.decision import Decision
+from policies.policy import Policy
 
 __all__ = ["Counts"]
+
+_DEFAULT_CLASS: Final = "crisis"  # of a referral whose rule named none
 
 
 class Counts:
@@ -13,6 +18,13 @@ class Counts:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+
+    def expect(self, policy: Policy) -> None:
+        """All that ``policy`` may count starts from zero."""
+        effects = [rule.effects for rule in policy.rules]
+        templates = {name for effect in effects for name in (effect.template, effect.append) if name is not None}
+        classes = {name for effect in effects for name in effect.refer} | {_DEFAULT_CLASS}
+        self._metrics.expect((rule.id for rule in policy.rules), sorted(templates), sorted(classes))
 
     def stage(self, name: str, seconds: float) -> None:
         """One stage of a turn took this long."""
@@ -62,9 +74,9 @@ class Counts:
         for name in signals:
             self._metrics.signal(name)
 
-    def spoke(self, template: str, action: Action) -> None:
+    def spoke(self, template: str) -> None:
         """Words of ours went out."""
-        self._metrics.completion(template, action.word)
+        self._metrics.completion(template)
 
     def refused(self, outcome: str, *, disclosed: bool) -> None:
         """The chatbot refused, and what became of it."""

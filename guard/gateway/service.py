@@ -78,6 +78,7 @@ class _Gateway:
         self._metrics.policy(self._policy.hash, self._policy.name)
         self._metrics.journal_limit(settings.journal_max_bytes)
         counts = Counts(self._metrics)
+        counts.expect(policy)
         keys = Keys.load(settings.home)
         self._records = PostgresRecords(
             settings,

@@ -53,13 +53,18 @@ class TenantKeys:
         task = self._asking.get(digest)
         if task is None:
             task = self._asking[digest] = asyncio.create_task(self._ask(digest))
-            task.add_done_callback(lambda _: self._asking.pop(digest, None))
+            task.add_done_callback(lambda done: self._asked(digest, done))
         try:
             return await self._database.bounded(_result(task))
         except (psycopg.Error, RecordsUnavailable, OSError):
             if known is not None:
                 return known[1]
             raise RecordsUnavailable("the key cannot be checked while PostgreSQL is away") from None
+
+    def _asked(self, digest: bytes, done: asyncio.Task[Identity | None]) -> None:
+        self._asking.pop(digest, None)
+        if not done.cancelled():
+            done.exception()  # whoever still waits for it is told; one that nobody waits for is no fault of its own
 
     async def _ask(self, digest: bytes) -> Identity | None:
         async with self._database.connection() as connection:

@@ -10,7 +10,8 @@ The client library looks at that variable when it is first imported, so a proces
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,19 @@ _FIRST_TOKEN_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6
 
 DETECTOR_REASONS: Final = ("refused", "deadline", "closed", "overloaded")
 LAGS: Final = ("first", "last")
+SCORED_ROUTES: Final = ("/v1/chat/completions", "/v1/turns")
+CODES: Final = (200, 400, 401, 404, 499, 500, 502, 503, 504)
+ACTIONS: Final = ("allow", "observe", "guide", "append", "revise", "trim", "complete", "pause")
+UPSTREAM_REASONS: Final = (
+    "event_too_long", "held_too_long", "internal_error", "status", "unreachable", "upstream_content_type", "upstream_cut",
+    "upstream_encoding", "upstream_error", "upstream_not_json", "upstream_redirect", "upstream_shape", "upstream_stalled",
+    "upstream_timeout", "upstream_too_large", "upstream_unreachable",
+)  # fmt: skip
+BAD_REQUEST_REASONS: Final = (
+    "bad_http", "bad_json", "body_too_large", "body_too_slow", "content_encoding", "duplicate_key", "head_too_large",
+    "head_too_slow", "invalid_api_key", "invalid_value", "missing_api_key", "too_deep", "too_long", "too_many_parts",
+    "unknown_field", "unknown_path", "unknown_turn", "wrong_method",
+)  # fmt: skip
 REFUSAL_OUTCOMES: Final = ("completed", "added_to", "passed")
 
 COUNTED: Final = frozenset(
@@ -92,7 +106,7 @@ class Metrics:
         )
         self._signals = make.counter("handrail_signals_total", "Turns in which a signal scored at least one half", "signal")
         self._completions = make.counter(
-            "handrail_completions_total", "Words of Handrail's own in replies, by template", "template action"
+            "handrail_completions_total", "Words of Handrail's own in replies, by template", "template"
         )
         self._refusals = make.counter(
             "handrail_refusals_total",
@@ -102,18 +116,38 @@ class Metrics:
         self._queues = make.gauge("handrail_queue_depth", "What waits in a queue", "mostrecent", "queue")
         self.count = Count(make)
         """What is counted in the database, by one process of each machine."""
+        self._start_from_zero()
+
+    def _start_from_zero(self) -> None:
+        """A rate is taken of what rises: what shows for the first time with its first event shows none."""
         for severity in SEVERITIES:
-            self._decisions[(severity,)]  # a rate needs a zero to start from
+            self._decisions[(severity,)]
         self._stages[("score",)]
         for reason in DETECTOR_REASONS:
             self._detector_failures["scorer", reason]
+        for reason in UPSTREAM_REASONS:
+            self._upstream_failures[(reason,)]
+        for reason in BAD_REQUEST_REASONS:
+            self._bad_requests[(reason,)]
+        for route, code in product(SCORED_ROUTES, CODES):
+            self._requests[route, code]
+        for action, status in product(ACTIONS, ("full", "degraded")):
+            self._turns[action, status, "chat.completions"]
         for name in COUNTED:
             self._signals[(name,)]
-        for outcome in REFUSAL_OUTCOMES:
-            for disclosed in ("yes", "no"):
-                self._refusals[outcome, disclosed]
+        for outcome, disclosed in product(REFUSAL_OUTCOMES, ("yes", "no")):
+            self._refusals[outcome, disclosed]
         for lag in LAGS:
             self._added[(lag,)]
+
+    def expect(self, rules: Iterable[str], templates: Iterable[str], classes: Iterable[str]) -> None:
+        """What the policy in force may count: its rules, templates and classes of referral start from zero."""
+        for rule in rules:
+            self._rules[rule, "fired"]
+        for template in templates:
+            self._completions[(template,)]
+        for risk in classes:
+            self._referrals[(risk,)]
 
     def turn(self, action: str, status: str, protocol: str) -> None:
         """A turn was finished."""
@@ -144,9 +178,9 @@ class Metrics:
         if name in COUNTED:
             self._signals[(name,)].inc()
 
-    def completion(self, template: str, action: str) -> None:
-        """Words of ours stand in a reply; ``action`` is the reply's strongest."""
-        self._completions[template, action].inc()
+    def completion(self, template: str) -> None:
+        """Words of ours stand in a reply."""
+        self._completions[(template,)].inc()
 
     def refusal(self, outcome: str, *, disclosed: bool) -> None:
         """The chatbot refused; ``outcome`` is one of :data:`REFUSAL_OUTCOMES`."""

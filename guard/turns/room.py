@@ -14,7 +14,7 @@ from guard.records.contract import Records
 from guard.settings import Settings
 from guard.turns.sessions import SessionCache
 from policies.completions.contract import Composer
-from policies.decision import Action, Decision, Facts
+from policies.decision import Decision, Facts
 
 __all__ = ["ActivePolicy", "KeyedHash", "Meters", "NoMeters", "Room"]
 
@@ -54,7 +54,7 @@ class Meters(Protocol):
         """Signals of a turn that scored at least one half."""
         ...
 
-    def spoke(self, template: str, action: Action) -> None:
+    def spoke(self, template: str) -> None:
         """Words of ours went out."""
         ...
 
@@ -78,7 +78,7 @@ class NoMeters:
     def noticed(self, signals: tuple[str, ...]) -> None:
         """Counts nothing."""
 
-    def spoke(self, template: str, action: Action) -> None:
+    def spoke(self, template: str) -> None:
         """Counts nothing."""
 
     def refused(self, outcome: str, *, disclosed: bool) -> None:

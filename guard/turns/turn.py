@@ -500,7 +500,7 @@ class Turn:
         if attempt == 1:
             meters.noticed(noticed(self._user, tally.reply))
         for composition in tally.compositions if self._settled else ():
-            meters.spoke(composition.template, tally.action)
+            meters.spoke(composition.template)
         outcome = refusal(tally.reply, tally.action)
         if outcome is not None:
             meters.refused(outcome, disclosed=self._disclosed())

@@ -60,7 +60,9 @@ def _panel(
     if panel.shape is Shape.NUMBER:
         inner = _number(panel, source, end, rate, window)
     else:
-        inner = _chart(panel, _series(panel, source, start, end, rate, window, step), width - 20, height - 92, start, end)
+        series = _series(panel, source, start, end, rate, window, step)
+        lines = min(3, _lines([name for name, _ in series], width - 20))
+        inner = _chart(panel, series, width - 20, height - 44 - 15 * lines, start, end)
     place = f"left:{left * unit:.0f}px;top:{line * _LINE}px;width:{width:.0f}px;height:{height}px"
     return f'<div class="panel" style="{place}"><div class="title">{escape(panel.title)}</div>{inner}</div>'
 
@@ -91,7 +93,7 @@ def _number(panel: Panel, source: Prometheus, end: float, rate: str, window: str
 
 
 def _chart(panel: Panel, series: Sequence[Series], width: float, height: float, start: float, end: float) -> str:
-    left, bottom = 58.0, 18.0
+    left, bottom = 64.0, 18.0
     instants = sorted({at for _, values in series for at, _ in values})
     stacked = panel.shape is Shape.STACK
     floor = dict.fromkeys(instants, 0.0)
@@ -106,7 +108,7 @@ def _chart(panel: Panel, series: Sequence[Series], width: float, height: float, 
     top = panel.top or max((high for _, layer in layers for _, _, high in layer), default=0.0)
     if panel.limit is not None and top > panel.limit / 4:
         top = max(top, panel.limit * 1.05)
-    top = _round(top, panel.decimals == 0)
+    top = _round(top, panel)
 
     def x(at: float) -> float:
         return left + (at - start) / (end - start) * (width - left - 6)
@@ -123,7 +125,8 @@ def _chart(panel: Panel, series: Sequence[Series], width: float, height: float, 
     for minute in range(math.ceil(start / 60), math.floor(end / 60) + 1):
         if (end - start) < 180 or minute % 2 == 0:
             clock = datetime.fromtimestamp(minute * 60, UTC).strftime("%H:%M")
-            out.append(f'<text x="{x(minute * 60):.1f}" y="{height - 3:.1f}" text-anchor="middle">{clock}</text>')
+            middle = min(x(minute * 60), width - 20)
+            out.append(f'<text x="{middle:.1f}" y="{height - 3:.1f}" text-anchor="middle">{clock}</text>')
     for place, (_, layer) in enumerate(layers):
         colour = _COLOURS[place % len(_COLOURS)]
         for piece in _pieces(layer):
@@ -157,7 +160,25 @@ def _pieces(layer: Sequence[tuple[float, float, float]]) -> list[list[tuple[floa
     return pieces
 
 
-def _round(top: float, whole: bool) -> float:
+def _lines(names: Sequence[str], width: float) -> int:
+    """How many lines the legend takes, by the usual width of a letter."""
+    lines, used = 1, 0.0
+    for name in names:
+        wide = 22 + 6.7 * len(name)
+        if used and used + wide > width:
+            lines, used = lines + 1, 0.0
+        used += wide
+    return lines
+
+
+def _round(top: float, panel: Panel) -> float:
+    """Above ``top``, so that quarters of it are told in few digits."""
+    whole = panel.decimals == 0
+    if panel.unit == "bytes" and top >= 4 * 2**10:
+        unit = 2**20 if top >= 4 * 2**20 else 2**10
+        return math.ceil(top / unit / 40) * 40 * unit if top >= 40 * unit else math.ceil(top / unit / 4) * 4.0 * unit
+    if panel.unit == "s" and top >= 90:
+        return math.ceil(top / 120) * 120.0
     if top <= 0:
         return 4.0 if whole else 1.0
     size = 10.0 ** math.floor(math.log10(top))
@@ -181,7 +202,7 @@ def _told(value: float, unit: str, decimals: int | None) -> str:
                 return f"{value / size:.3g} {name}"
         return f"{value:.0f} B"
     suffix = {"cpm": " / min", "reqps": " / s"}.get(unit, "")
-    shown = f"{value:.{decimals}f}" if decimals is not None else f"{value:.3g}"
+    shown = f"{value:.{decimals}f}" if decimals is not None else f"{value:.3g}" if value < 1000 else f"{value:.0f}"
     return shown + suffix
 
 
@@ -190,6 +211,6 @@ def _duration(seconds: float, decimals: int | None) -> str:
         return "0 s"
     if seconds < 1:
         return f"{seconds * 1000:.3g} ms"
-    if seconds < 120:
+    if seconds < 90:
         return f"{seconds:.0f} s" if decimals == 0 else f"{seconds:.3g} s"
     return f"{seconds / 60:.3g} min" if seconds < 7200 else f"{seconds / 3600:.3g} h"

@@ -34,7 +34,7 @@ def main() -> None:
                 ended = time.time()
                 _IMAGES.mkdir(parents=True, exist_ok=True)
                 for board in BOARDS:
-                    page, height = drawn(board, server, began + 5, ended, rate="30s", step=3)
+                    page, height = drawn(board, server, began + 5, ended, rate="45s", step=3)
                     _photograph(folder, page, height, _IMAGES / f"{board.uid}.png")
         finally:
             running.process.terminate()

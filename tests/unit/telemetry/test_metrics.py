@@ -49,7 +49,7 @@ def test_every_name_is_there_and_every_call_counts(metrics: Metrics) -> None:
     metrics.bad_request("json")
     metrics.added("first", 0.02)
     metrics.signal("companion.retention")
-    metrics.completion("ccs/abrupt-refusal", "complete")
+    metrics.completion("ccs/abrupt-refusal")
     metrics.refusal("completed", disclosed=True)
     metrics.queue("scorer", 2)
     metrics.journal_limit(1024)
