@@ -9,7 +9,7 @@ from uuid import UUID
 from guard.escalation.store import Store
 from guard.records.ids import new_id
 
-__all__ = ["Alert", "lower", "match", "raise_alert"]
+__all__ = ["Alert", "close_over", "lower", "match", "raise_alert"]
 
 
 class Alert(StrEnum):
@@ -32,6 +32,12 @@ def raise_alert(store: Store, kind: Alert, tenant_id: UUID) -> None:
 def lower(store: Store, kind: Alert, tenant_id: UUID) -> None:
     """Closes the alert, if it is open."""
     store.run("clear_alert", {"tenant_id": tenant_id, "kind": kind.value})
+
+
+def close_over(store: Store) -> int:
+    """Closes the alerts whose cause is gone: a channel is on again, a delivery was made again, somebody was reached. Returns
+    how many."""
+    return store.run("over")
 
 
 def match(store: Store, kind: Alert, tenants: Collection[UUID]) -> None:

@@ -98,6 +98,7 @@ def register(app: Celery, desk: Desk) -> None:
     def watch_cases() -> None:
         for kind, statement in ((Alert.CASE_OVERDUE, "overdue"), (Alert.DELIVERY_LATE, "late")):
             alerts.match(desk.store, kind, [row["tenant_id"] for row in desk.store.rows(statement)])
+        alerts.close_over(desk.store)
 
     @app.task(name="handrail.give_up_stranded")  # type: ignore[untyped-decorator]
     def give_up_stranded() -> None:

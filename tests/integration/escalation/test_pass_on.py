@@ -15,7 +15,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from typer.testing import CliRunner
 
 from guard.cli.deliveries import app, sentence
-from guard.escalation import deliveries
+from guard.escalation import alerts, deliveries
 from guard.escalation.channels import rotate_secret
 from guard.escalation.errors import ChannelRefused, DeliveryNotFound
 from guard.escalation.ledger import Attempt, Ledger
@@ -238,6 +238,38 @@ def test_the_commands(house: House, receiver: Receiver) -> None:
     assert run.invoke(app, ["replay", *url]).exit_code == 2
     assert run.invoke(app, ["replay", "x", "--all", *url]).exit_code == 2
     assert isinstance(run.invoke(app, ["replay", "msg_unknown", *url]).exception, DeliveryNotFound)
+
+
+def test_alerts_end_with_their_cause(house: House, receiver: Receiver) -> None:
+    tenant, path = house.tenant(), f"/{uuid4()}"
+    store = house.store()
+    behaviour = [behave.status(500), behave.status(410)]
+    gone = house.channel(
+        tenant, receiver.on(path, lambda handler, before: behaviour[before](handler, before)), topics=_CASES, name="desk"
+    )
+    case = house.case(tenant, 3)
+    for _ in range(2):
+        house.tell(tenant, case_id=str(case), severity=3)
+        house.round()
+    house.tell(tenant, case_id=str(case), severity=3)
+    house.round()
+    standing = {"channel_disabled", "delivery_dead", "case_unreachable", "case_unheard"}
+    assert house.alerts(tenant) == {f"escalation_{kind}" for kind in standing}
+    alerts.close_over(store)
+    assert house.alerts(tenant) == {f"escalation_{kind}" for kind in standing}
+    house.rows("update channels set enabled = true, disabled_reason = null where id = %s", [gone])
+    alerts.close_over(store)
+    assert house.alerts(tenant) == {"escalation_delivery_dead", "escalation_case_unreachable"}
+    receiver.on(path, behave.status(204))
+    assert _on(house, lambda c: deliveries.read(c, tenant=f"t-{tenant.hex}", dead=True))
+    assert _on(house, lambda c: _replay_all(c, tenant)) == 2
+    assert house.round() == 2
+    alerts.close_over(store)
+    assert house.alerts(tenant) == set()
+
+
+async def _replay_all(connection: Any, tenant: UUID) -> int:
+    return await deliveries.replay(connection, await deliveries.read(connection, tenant=f"t-{tenant.hex}", dead=True))
 
 
 def test_codes_are_said_in_words() -> None:
