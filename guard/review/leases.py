@@ -24,7 +24,21 @@ from guard.review.errors import CaseChanged, CaseHeld, CaseUnknown
 from guard.review.identity import Reviewer
 from guard.review.queries import query
 
-__all__ = ["LEASE", "Lease", "LockedCase", "claim", "hand_off", "hold", "lock", "move", "release", "renew", "told", "took"]
+__all__ = [
+    "LEASE",
+    "Lease",
+    "LockedCase",
+    "claim",
+    "hand_off",
+    "hold",
+    "lock",
+    "move",
+    "release",
+    "renew",
+    "told",
+    "took",
+    "touch",
+]
 
 LEASE: Final = timedelta(minutes=10)
 """How long a case stays with somebody who gives no further sign."""
@@ -110,6 +124,11 @@ async def renew(connection: Connection, reviewer: Reviewer, case_id: UUID, token
         await lock(connection, reviewer.tenant_id, case_id)  # whether there is such a case at all
         raise CaseHeld(await _holder(connection, reviewer, case_id, now))
     return Lease(token, row["expires_at"])
+
+
+async def touch(connection: Connection, reviewer: Reviewer, case_id: UUID, now: datetime) -> None:
+    """Renews the lease where this reviewer holds it; does nothing otherwise."""
+    await connection.execute(query("touch_lease"), {**_of(reviewer, case_id), "now": now, "expires_at": now + LEASE})
 
 
 async def hold(connection: Connection, reviewer: Reviewer, case_id: UUID, token: UUID, now: datetime) -> LockedCase:

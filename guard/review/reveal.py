@@ -22,7 +22,7 @@ from guard.records.keys import Keys
 from guard.review import wording
 from guard.review.errors import CaseUnknown
 from guard.review.identity import Reviewer
-from guard.review.leases import lock, told, took
+from guard.review.leases import lock, told, took, touch
 from guard.review.queries import query
 
 __all__ = ["PART", "Said", "reveal", "reveal_feedback"]
@@ -74,6 +74,7 @@ async def reveal(
         raise CaseUnknown(
             "No text is stored of this turn, or it was destroyed. What was estimated of it is on the case's page."
         )
+    await touch(connection, reviewer, case_id, now)
     said = _said(keys, reviewer.tenant_id, row, start)
     shown = new_id()
     await _record(connection, reviewer, shown, row["id"], row["attempt"], now, case_id=case_id)

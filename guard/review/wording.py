@@ -129,7 +129,11 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "opened": "opened",
         "raised": "raised by new evidence",
         "evidence": "further evidence",
-        "notified": "somebody was notified",
+        "notified": "a channel took the message",
+        "unacknowledged": "nobody acknowledged in time; the next rung was told",
+        "unreachable": "a channel could not be reached",
+        "replayed": "a message was sent again",
+        "expired": "closed by its age, without anybody's decision",
         "acknowledged": "acknowledged",
         "claimed": "taken over",
         "handed_off": "handed off",
@@ -173,7 +177,7 @@ RUNG_QUESTIONS: Final[Mapping[str, str]] = MappingProxyType(
 LADDER_WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "not_asked": ("unknown", "not asked"),
-        "asked": ("unknown", "asked, no answer yet"),
+        "asked": ("unknown", "asked, no clear answer"),
         "affirmed": ("yes", "the person said yes"),
         "denied": ("no", "the person said no"),
         "declined": ("declined", "the person did not want to answer"),

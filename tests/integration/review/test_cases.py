@@ -277,7 +277,7 @@ async def test_the_page_says_what_is_known_of_the_person(at: Desk, tenant: Ident
         "Wish to be dead yes the person said yes",
         "Has thought about how declined",
         "Some intent to act no the person said no",
-        "Time or place worked out unknown asked, no answer yet",
+        "Time or place worked out unknown asked, no clear answer",
         "Thoughts of suicide unknown not asked",
         "Someone else may read this device.",
         "Likely a minor",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import logging
 import re
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -133,3 +134,13 @@ async def test_a_note_is_text_too(at: Desk, tenant: Identity, ann: Console) -> N
     assert "<script>alert" not in page
     assert "\u202e" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; [U+202E]gnp" in page
+
+
+async def test_reading_keeps_the_case_with_its_holder(at: Desk, tenant: Identity, ann: Console, ben: Console) -> None:
+    case, turn = await _case(at, tenant, "x")
+    await ann.post(f"/cases/{case}/claim")
+    at.offset = timedelta(minutes=9)
+    await ann.post(f"/cases/{case}/turns/{turn}/reveal", expect=200)
+    at.offset = timedelta(minutes=12)
+    await ben.post(f"/cases/{case}/turns/{turn}/reveal", expect=200)
+    await ben.post(f"/cases/{case}/claim", expect=409)
