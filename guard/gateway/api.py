@@ -80,7 +80,7 @@ def create_api(
 
     @api.get("/metrics")
     async def page() -> Response:
-        body, kind = metrics()
+        body, kind = await asyncio.to_thread(metrics)  # reading all processes' files takes longer than a token may wait
         return Response(body, headers={"content-type": kind})
 
     async def find(tenant: UUID, turn: UUID) -> dict[str, Any]:

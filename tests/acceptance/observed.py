@@ -23,7 +23,7 @@ from tests.running import ROOT
 __all__ = ["RULES", "Inbox", "Prometheus", "alertmanager", "filled", "inbox", "prometheus", "tool"]
 
 RULES = ROOT / "dashboards" / "prometheus"
-_INSTALL = "apt-get install --yes prometheus prometheus-alertmanager"
+_INSTALL = "apt-get install --yes prometheus prometheus-alertmanager chromium"
 
 
 def tool(name: str) -> str:
