@@ -15,7 +15,9 @@ from functools import partial
 from typing import Any, Final
 
 import billiard  # type: ignore[import-untyped]
+from billiard.pool import EX_RECYCLE  # type: ignore[import-untyped]
 from celery import Celery, bootsteps, signals  # type: ignore[import-untyped]
+from celery.concurrency.asynpool import AsynPool  # type: ignore[import-untyped]
 from celery.platforms import SecurityWarning  # type: ignore[import-untyped]
 
 from guard.errors import RecordsUnavailable
@@ -79,7 +81,8 @@ def run(
     processes: int = _PROCESSES,
     nudge_journal: Callable[[], object] | None = None,
 ) -> int:
-    """Runs the worker in this process until SIGTERM or SIGINT; returns the exit status.
+    """Runs the worker in this process until SIGTERM or SIGINT; returns the exit status. With status 1 it ended by itself,
+    because one of its processes was killed or its parent is gone: whoever started it starts it again.
 
     It ends within 6 seconds of the signal: attempts that still run then are made again by whoever comes next, under the same
     ``webhook-id``. Without ``unseal`` secrets are opened with the data folder's master key. ``parent_death``: the process id
@@ -100,7 +103,7 @@ def run(
     clock = Clock(
         desk.store, desk.outbox, Ladder(desk.store), lambda name: app.send_task(name, ignore_result=True), jobs, Metrics()
     )
-    app.steps["worker"].add(_clock_step(clock))
+    app.steps["worker"].add(_clock_step(clock, guard))
     # Celery warns of running as root because of pickled messages; here only JSON is accepted.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = app.Worker(
@@ -131,13 +134,16 @@ def _prepare(conninfo: str) -> None:
             return
 
 
-def _clock_step(clock: Clock) -> type[bootsteps.StartStopStep]:
+def _clock_step(clock: Clock, guard: _Guard) -> type[bootsteps.StartStopStep]:
     class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc]
         """Starts the clock after the pool: the pool's processes are forked before there is a second thread."""
 
         requires = ("celery.worker.components:Pool",)
 
         def start(self, parent: Any) -> None:
+            pool = parent.pool._pool
+            if not isinstance(pool, AsynPool):
+                pool.on_process_down = guard.process_down
             clock.start()
 
         def stop(self, parent: Any) -> None:
@@ -161,6 +167,13 @@ class _Guard(threading.Thread):
         """The worker was asked to stop."""
         if self._stop_by is None:
             self._stop_by = time.monotonic() + _GRACE_SECONDS
+
+    def process_down(self, process: Any) -> None:
+        """A process of the pool is gone. Those of billiard's blocking pool share a lock to read under: one that is killed while
+        it holds it leaves the others waiting for ever, alive and deaf. So the worker ends, and is started again."""
+        if self._stop_by is None and process.exitcode not in (0, EX_RECYCLE):
+            _log.error("a process of the pool was killed; the worker ends, to be started again")
+            _end_at_once(1)
 
     def run(self) -> None:
         """Looks twice a second."""

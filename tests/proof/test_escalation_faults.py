@@ -22,7 +22,7 @@ from tests.postgres import Cluster
 from tests.running import ROOT
 
 _RESULTS = ROOT / "docs" / "proof" / "escalation-faults.json"
-_TIMES = {"worker": 15, "task": 30, "database": 15, "receiver": 20, "broker": 8, "anything": 20}
+_TIMES = {"worker": 15, "task": 12, "database": 12, "receiver": 12, "broker": 6, "anything": 12}
 
 
 @pytest.fixture

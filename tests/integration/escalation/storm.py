@@ -251,11 +251,17 @@ class Storm:
         self._house.ready(self._workers[number], 60)
 
     def _kill_task(self) -> None:
-        """A process of the pool, in whatever it does."""
-        pool = children(random.choice(self._workers).process.pid)
+        """A process of the pool, in whatever it does. Where its worker then ends, the supervisor starts another."""
+        number = random.randrange(len(self._workers))
+        process = self._workers[number].process
+        pool = children(process.pid)
         if pool:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(random.choice(pool), signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+            self._workers[number] = self._work(wait=False)
+            self._house.ready(self._workers[number], 120)
 
     def _kill_database(self) -> None:
         self._cluster.kill()
