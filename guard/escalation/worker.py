@@ -169,8 +169,8 @@ class _Guard(threading.Thread):
             self._stop_by = time.monotonic() + _GRACE_SECONDS
 
     def process_down(self, process: Any) -> None:
-        """A process of the pool is gone. Those of billiard's blocking pool share a lock to read under: one that is killed while
-        it holds it leaves the others waiting for ever, alive and deaf. So the worker ends, and is started again."""
+        """A process of the pool is gone. Those of billiard's blocking pool share a lock to read under: one that is killed
+        while it holds it leaves the others waiting for ever, alive and deaf. So the worker ends, and is started again."""
         if self._stop_by is None and process.exitcode not in (0, EX_RECYCLE):
             _log.error("a process of the pool was killed; the worker ends, to be started again")
             _end_at_once(1)
