@@ -133,6 +133,7 @@ grant select on feedback to handrail_reviewer;
 -- A disposition takes a session out of crisis; a note needs a data key where the tenant has none yet.
 grant update (state, version) on sessions to handrail_reviewer;
 grant insert on data_keys to handrail_reviewer;
+grant update (rung, next_rung_at) on cases to handrail_reviewer; -- who hands a case off starts its ladder anew
 
 -- Who checks sees who did what and when: no text, no note, no person.
 grant select on case_leases, dispositions, reveals, feedback_reviews to handrail_auditor;

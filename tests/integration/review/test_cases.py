@@ -212,9 +212,11 @@ async def test_handing_off_and_back(at: Desk, tenant: Identity, ann: Console, be
     row = at.case_row(case)
     assert (row["state"], row["owner"]) == ("handed_off", ben.person.id)
     await ben.post(f"/cases/{case}/claim")
+    at.world.run("update cases set rung = 2, next_rung_at = 'infinity' where id = %s", case)
     await ben.post(f"/cases/{case}/release", {"token": at.token(case)})
     row = at.case_row(case)
     assert (row["state"], row["owner"]) == ("handed_off", None)
+    assert (row["rung"], row["next_rung_at"]) == (1, None)  # somebody has to be told again
     await ann.post(f"/cases/{case}/claim")
     assert at.events(case) == ["opened", "acknowledged", "handed_off", "acknowledged", "handed_off", "acknowledged"]
 
