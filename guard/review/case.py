@@ -18,16 +18,15 @@ from starlette.responses import RedirectResponse, Response
 from guard.records import audit
 from guard.records.scope import Role, tenant_scope
 from guard.review import leases, wording
-from guard.review.casefile import CaseFile, load, load_turns
+from guard.review.casefile import CaseFile, load, load_course
 from guard.review.chart import draw
 from guard.review.dispositions import LABELS, LONGEST_NOTE, REACH, Disposition, add_note, close, undo
-from guard.review.errors import CaseRefused, CaseUnknown, NoteTooLong
+from guard.review.errors import CaseRefused, NoteTooLong
 from guard.review.forms import checked_form
 from guard.review.identity import Reviewer, needs
 from guard.review.pages import page
 from guard.review.queries import query
 from guard.review.reveal import reveal
-from guard.review.timeline import read_scores, turns
 
 __all__ = ["router"]
 
@@ -107,22 +106,9 @@ _FLASHES: Final = {
 async def chart(request: Request, case_id: UUID, reviewer: OneReviewer) -> Response:
     """The course of the case's session as a picture."""
     async with _scope(request, reviewer) as connection:
-        values = {"tenant_id": reviewer.tenant_id, "case_id": case_id}
-        row = await (await connection.execute(query("case"), values)).fetchone()
-        if row is None:
-            raise CaseUnknown("There is no such case, or it is not yours to see.")
-        shown, _ = await load_turns(connection, reviewer.tenant_id, row, _before(request))
-        instants = [turn["at"] for turn in shown] or [request.app.state.clock()]
-        wanted = {
-            "tenant_id": reviewer.tenant_id,
-            "turn_ids": [turn["id"] for turn in shown],
-            "attempts": [turn["attempt"] for turn in shown],
-            "since": min(instants),
-            "until": max(instants),
-        }
-        scores = read_scores(await (await connection.execute(query("scores_of_turns"), wanted)).fetchall())
+        course = await load_course(connection, reviewer.tenant_id, case_id, _before(request))
     dark = request.query_params.get("theme") == "dark"
-    return Response(draw(turns(shown, scores, case_id), dark=dark), media_type="image/svg+xml")
+    return Response(draw(course, dark=dark), media_type="image/svg+xml")
 
 
 @router.post("/cases/{case_id}/claim")

@@ -22,7 +22,7 @@ from guard.review.queries import query
 from guard.review.timeline import Estimate, RuleLine, Turn, estimates, read_scores, trace, turns
 from guard.turns import session as sessions
 
-__all__ = ["PAGE", "CaseFile", "Happening", "Note", "Person", "Rung", "deep_link", "load", "load_turns"]
+__all__ = ["PAGE", "CaseFile", "Happening", "Note", "Person", "Rung", "deep_link", "load", "load_course"]
 
 PAGE: Final = 40
 """Turns on one page, and in one chart."""
@@ -114,12 +114,10 @@ async def load(
     """The case, as a connection of :func:`guard.records.scope.tenant_scope` in the reviewer's role sees it. ``before``: the
     turn that the page ends before. Raises :class:`~guard.review.errors.CaseUnknown`."""
     of = {"tenant_id": tenant_id, "case_id": case_id}
-    row = await (await connection.execute(query("case"), of)).fetchone()
-    if row is None:
-        raise CaseUnknown("There is no such case, or it is not yours to see.")
+    row = await _case(connection, tenant_id, case_id)
     cause = await (await connection.execute(query("decisive"), of)).fetchone()
     decisive: UUID = cause["turn_id"] if cause is not None and cause["turn_id"] is not None else row["last_turn"]
-    shown, older = await load_turns(connection, tenant_id, row, before)
+    shown, older = await _turns(connection, tenant_id, row, before)
     by_id = {turn["id"]: turn for turn in shown}
     if decisive not in by_id:
         extra = await connection.execute(query("turns_by_id"), {"tenant_id": tenant_id, "turn_ids": [decisive]})
@@ -148,7 +146,23 @@ async def load(
     )
 
 
-async def load_turns(
+async def load_course(
+    connection: Connection, tenant_id: UUID, case_id: UUID, before: tuple[datetime, UUID] | None = None
+) -> tuple[Turn, ...]:
+    """The turns of :func:`load` alone, oldest first. Raises :class:`~guard.review.errors.CaseUnknown`."""
+    shown, _ = await _turns(connection, tenant_id, await _case(connection, tenant_id, case_id), before)
+    return turns(shown, read_scores(await _scores(connection, tenant_id, shown)), case_id)
+
+
+async def _case(connection: Connection, tenant_id: UUID, case_id: UUID) -> Mapping[str, Any]:
+    values = {"tenant_id": tenant_id, "case_id": case_id}
+    row: Mapping[str, Any] | None = await (await connection.execute(query("case"), values)).fetchone()
+    if row is None:
+        raise CaseUnknown("There is no such case, or it is not yours to see.")
+    return row
+
+
+async def _turns(
     connection: Connection, tenant_id: UUID, case: Mapping[str, Any], before: tuple[datetime, UUID] | None = None
 ) -> tuple[list[dict[str, Any]], bool]:
     """Up to :data:`PAGE` turns of the case's session, newest first, and whether there are older ones. A case of no session
