@@ -147,11 +147,11 @@ def _joined(found: list[Entity], more: list[Entity]) -> list[Entity]:
 
 
 def _plain(said: str) -> str:
-    """A number by its digits, an address without what leads to it, a name without capitals."""
+    """A number by its digits, an address without what leads to it, a name without capitals and article."""
     plain = said.casefold().strip()
     digits = "".join(filter(str.isdigit, plain))
     if digits and not any(map(str.isalpha, plain)):
         return digits
-    for prefix in ("https://", "http://", "www."):
+    for prefix in ("https://", "http://", "www.", "the "):
         plain = plain.removeprefix(prefix)
     return plain.rstrip("/")

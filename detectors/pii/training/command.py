@@ -6,9 +6,13 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from detectors.encoder.manifest import MODELS
 from detectors.training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from detectors.pii.network import TagNetwork
 
 __all__ = ["train"]
 
@@ -21,6 +25,7 @@ def train(
     epochs: int | None = None,
     seed: int = 1,
     rate: float | None = None,
+    init: Path | None = None,
     name: str = "handrail-pii",
     version: str = "0",
     tokenizer: Path | None = None,
@@ -28,8 +33,8 @@ def train(
 ) -> Path:
     """Trains, exports and measures the head; returns its folder, ``out/model``. Under 15 minutes on two cores by default.
 
-    ``tokenizer``: by default that of the model that scores, which the head's folder then refers to. Raises
-    :class:`TrainingError`.
+    ``init``: weights of an earlier run (its ``network.pt``) to start from. ``tokenizer``: by default that of the model
+    that scores, which the head's folder then refers to. Raises :class:`TrainingError`.
     """
     # With threads that spin while they wait, a neighbour on one of two cores makes a step ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -55,6 +60,8 @@ def train(
     vocabulary = tokenizer or MODELS / "handrail-minilm" / "tokenizer.json"
     torch.manual_seed(seed)
     network = pretrained_tags()
+    if init is not None:
+        _load(network, init)
     run(network, Piecer(Tokenizer.from_file(str(vocabulary))), Writer(material), plan, out / "log.jsonl")
     torch.save(network.state_dict(), out / "network.pt")
     found = build(network, vocabulary, material, out / "model", name=name, version=version)
@@ -62,3 +69,15 @@ def train(
         value, low, high = figures["entities"]["all"]["f1"]
         tell(f"{title}: F1 {value:.3f} [{low:.3f}, {high:.3f}] on {figures['entities']['all']['n']:,} entities")
     return out / "model"
+
+
+def _load(network: TagNetwork, path: Path) -> None:
+    import torch
+
+    from detectors.training.errors import RunUnfit
+
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (OSError, TypeError, RuntimeError, AttributeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise RunUnfit(f"{path} holds no weights of this network ({reason}); give a network.pt of this release") from None
