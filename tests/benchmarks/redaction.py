@@ -1,7 +1,7 @@
 """What redacting costs, with and without the head, by length.
 
-Run: ``python -m tests.benchmarks.redaction``. The fastest of five rounds is printed, in milliseconds. Compare within one run;
-absolutes move between machines.
+Run: ``python -m tests.benchmarks.redaction``. The fastest of five rounds is printed, in milliseconds. Compare within one
+run; absolutes move between machines.
 """
 
 from __future__ import annotations

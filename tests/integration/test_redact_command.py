@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 SAID = ["i live in leeds with my brother tom", "call me on 07700 900123", "i want to die", "lol ok", "thanks 😀 a@b.com"]
 
