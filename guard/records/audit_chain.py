@@ -2,7 +2,7 @@
 
 A row's hash is the SHA-256 of the hash before it and of its own fields as netstrings. Whoever can only write rows cannot
 change, drop or swap one unseen. Whoever owns the tables can compute a whole new chain, or cut its end off and move the head
-back: only an anchor tells, a head that was kept elsewhere. docs/decisions/0060 says what is and what is not noticed.
+back: only an anchor tells, a head that was kept elsewhere. docs/decisions/0044 says what is and what is not noticed.
 """
 
 from __future__ import annotations
