@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from guard.errors import HandrailError, RecordsUnavailable
 from guard.review.errors import CodeNeeded, SignInNeeded
 from guard.review.forms import checked_form
+from guard.review.identity import signed_in
 from guard.review.pages import page
 
 __all__ = ["answer_errors", "error_page"]
@@ -62,6 +63,8 @@ async def _to_login(request: Request, error: Exception) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  (what it is registered for)
+    with suppress(SignInNeeded, *_OUTAGES):  # whoever is signed in keeps the way to everything else
+        await signed_in(request)
     words = error.detail if isinstance(error.detail, str) and " " in error.detail.strip() else ""
     if error.detail in ("Not Found", "Method Not Allowed"):
         words = ""
@@ -71,6 +74,8 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     """Something in the address is not what it should be. Of what was sent nothing is repeated."""
     assert isinstance(error, RequestValidationError)  # noqa: S101
+    with suppress(SignInNeeded, *_OUTAGES):
+        await signed_in(request)
     places = {str(item["loc"][0]) for item in error.errors()}
     return error_page(request, 404 if "path" in places else 400, "")
 

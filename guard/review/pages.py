@@ -38,7 +38,7 @@ class NavEntry:
 
 NAV: Final = (
     NavEntry("Queue", "/review/queue", "q", frozenset({Role.REVIEWER, Role.AUDITOR})),
-    NavEntry("Feedback", "/review/feedback", "f", frozenset({Role.REVIEWER})),
+    NavEntry("Feedback", "/review/feedback", "f", frozenset({Role.REVIEWER, Role.AUDITOR})),
     NavEntry("Account", "/review/account", "a"),
 )
 

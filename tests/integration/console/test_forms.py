@@ -188,6 +188,7 @@ async def test_everybody_sees_the_places_of_their_own_roles(at: Front, roles: li
     text = (await browser.get("/account")).text
     for place in ("Queue", "Feedback"):
         assert (f">{place}</a>" in text) is (place in places)
+    assert ">Account</a>" in (await browser.get("/nowhere")).text
     expected = 200 if places else 404
     assert (await browser.get("/queue")).status_code == expected
     first = await browser.get("")
