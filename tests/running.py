@@ -121,7 +121,7 @@ def start(home: Path, *arguments: str, **variables: str) -> Running:
         )  # fmt: skip
     running = Running(home, process, output)
     try:
-        running.until(lambda: b"Handrail is up after" in output.read_bytes()[before:], 60)
+        running.until(lambda: b"Handrail is up after" in output.read_bytes()[before:], 120)
     except BaseException:
         running.end()
         raise
