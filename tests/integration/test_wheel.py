@@ -61,7 +61,7 @@ def handrail(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_everything_that_runs_is_in_it_and_no_test_is(wheel: Path) -> None:
     """Every data file of the packages, and nothing else than the packages."""
     names = set(zipfile.ZipFile(wheel).namelist())
-    kinds = {".sql", ".yaml", ".json", ".jsonl"}
+    kinds = {".sql", ".yaml", ".json", ".jsonl", ".html", ".css", ".js", ".svg"}
     wanted = {
         str(path.relative_to(ROOT))
         for package in ("guard", "detectors", "policies", "dashboards", "migrations")
