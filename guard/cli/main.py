@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from guard.cli import admin, models
+from guard.cli import admin, audit, dashboards, deliveries, models, policy, redact
 from guard.cli.options import DatabaseUrl, DataDir, console, device_name, settings_from
 
 __all__ = ["app", "main"]
@@ -183,11 +181,9 @@ app.command()(models.train)
 app.command("eval")(models.evaluate)
 for group in (admin.tenant, admin.key, admin.reviewer, admin.channel, admin.db):
     app.add_typer(group)
-for name in ("policy", "audit", "dashboards", "deliveries"):
-    if find_spec(f"guard.cli.{name}") is not None:
-        app.add_typer(import_module(f"guard.cli.{name}").app, name=name)
-if find_spec("guard.cli.redact") is not None:
-    app.command("redact")(import_module("guard.cli.redact").redact)
+for name, commands in (("policy", policy), ("audit", audit), ("dashboards", dashboards), ("deliveries", deliveries)):
+    app.add_typer(commands.app, name=name)
+app.command("redact")(redact.redact)
 
 
 def main() -> None:
