@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from guard.cli import admin, audit, dashboards, deliveries, models, policy, redact
 from guard.cli.options import DatabaseUrl, DataDir, console, device_name, settings_from
+
+if TYPE_CHECKING:
+    from guard.settings import Settings
 
 __all__ = ["app", "main"]
 
@@ -89,6 +92,7 @@ def serve(
         upstream_url=upstream, port=port, host=host, policy=policy, data_dir=data_dir, database_url=database_url
     )
     configure("gateway", form=settings.log_format)
+    _check_key(settings)
     paths = Paths.of(settings.home)
     run(settings, listen(settings.host, settings.port).detach(), paths.scorer_socket, paths.console_socket)
 
@@ -119,6 +123,7 @@ def worker(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
 
     settings = settings_from(data_dir=data_dir, database_url=database_url)
     configure("worker", form=settings.log_format)
+    _check_key(settings)
     raise typer.Exit(work(settings))
 
 
@@ -137,6 +142,7 @@ def review_console(
 
     settings = settings_from(data_dir=data_dir, database_url=database_url)
     configure("console", form=settings.log_format)
+    _check_key(settings)
     run(settings, socket or Paths.of(settings.home).prepare().console_socket)
 
 
@@ -184,6 +190,14 @@ for group in (admin.tenant, admin.key, admin.reviewer, admin.channel, admin.db):
 for name, commands in (("policy", policy), ("audit", audit), ("dashboards", dashboards), ("deliveries", deliveries)):
     app.add_typer(commands.app, name=name)
 app.command("redact")(redact.redact)
+
+
+def _check_key(settings: Settings) -> None:
+    """A process that came to another installation's database must not work on it with a key of its own."""
+    from guard.records.installation import assure
+
+    if settings.database_url is not None:
+        assure(settings.database_url, settings.home)
 
 
 def main() -> None:

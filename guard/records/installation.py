@@ -5,9 +5,12 @@ Two master keys on one database would be found out only when a case's channel do
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
@@ -16,7 +19,11 @@ from guard.records.errors import KeyUnusable
 from guard.records.keys import KEY_FILE, Keys
 from guard.records.queries import query
 
-__all__ = ["check", "keys_of"]
+__all__ = ["assure", "check", "keys_of"]
+
+_logger = logging.getLogger(__name__)
+
+_SECONDS: Final = 3
 
 
 async def keys_of(connection: AsyncConnection[Any], home: Path) -> Keys:
@@ -29,6 +36,21 @@ async def keys_of(connection: AsyncConnection[Any], home: Path) -> Keys:
         if bytes(row["fingerprint"]) != fingerprint:  # another process was first, with another key
             raise _other(home)
     return keys
+
+
+def assure(database_url: str, home: Path) -> None:
+    """As :func:`check`, for a process that is about to start beside a database that is there already. One that is away or not
+    migrated yet is no reason not to start. Raises :class:`~guard.records.errors.KeyUnusable`."""
+
+    async def ask() -> None:
+        async with await AsyncConnection.connect(database_url, autocommit=True, connect_timeout=_SECONDS) as connection:
+            await connection.execute("select set_config('statement_timeout', %s, false)", [f"{_SECONDS}s"])
+            await check(connection, home)
+
+    try:
+        asyncio.run(ask())
+    except psycopg.Error as error:
+        _logger.info("the master key was not compared with the database's (%s)", type(error).__name__)
 
 
 async def check(connection: AsyncConnection[Any], home: Path) -> None:

@@ -451,6 +451,8 @@ def test_a_second_master_key_is_refused(
     assert "is not the one that this database was written with" in refusal(*again)
     rotate = ("channel", "rotate-secret", "desk", "--tenant", "one", "--data-dir", str(elsewhere))
     assert "is not the one that this database was written with" in refusal(*rotate)
+    for process in ("worker", "console"):
+        assert "is not the one that this database was written with" in refusal(process, "--data-dir", str(elsewhere))
     said = CliRunner().invoke(app, ["doctor", "--data-dir", str(elsewhere)]).stdout
     assert re.search(r"fault +master key +the master.key in .*elsewhere is not the one", said)
     assert re.search(r"ok +master key", CliRunner().invoke(app, ["doctor"]).stdout)
