@@ -71,6 +71,8 @@ def channel_add(
     secret = on_records(settings, add)
     if secret is None:
         say(f"channel {name} is added")
+        if settings.smtp_url is None:
+            warn("no mail server is set, so nothing is sent: set HANDRAIL_SMTP_URL where the worker runs")
         return
     say(f"channel {name} is added; its signing secret, shown this once:")
     typer.echo(secret)

@@ -39,8 +39,8 @@ async def keys_of(connection: AsyncConnection[Any], home: Path) -> Keys:
 
 
 def assure(database_url: str, home: Path) -> None:
-    """As :func:`check`, for a process that is about to start beside a database that is there already. One that is away or not
-    migrated yet is no reason not to start. Raises :class:`~guard.records.errors.KeyUnusable`."""
+    """As :func:`check`, for a process that is about to start beside a database. One that is away or not migrated yet is no
+    reason not to start. Raises :class:`~guard.records.errors.KeyUnusable`."""
 
     async def ask() -> None:
         async with await AsyncConnection.connect(database_url, autocommit=True, connect_timeout=_SECONDS) as connection:

@@ -328,7 +328,8 @@ def test_a_channel_is_changed_switched_and_given_a_new_secret(place: Path, datab
     """The address by the rules of adding; both secrets sign for as long as was asked."""
     run("tenant", "create", "mill", "--people", "always")
     first = run("channel", "add", "desk", "https://192.0.43.8/hook", "--tenant", "mill", "--rung", "2").splitlines()[-1]
-    run("channel", "add", "post", "mailto:on-call@example.org", "--tenant", "mill", "--topic", "case.opened")
+    post = ("channel", "add", "post", "mailto:on-call@example.org", "--tenant", "mill", "--topic", "case.opened")
+    assert "set HANDRAIL_SMTP_URL" in notes(*post)
     run(
         "channel",
         "set",
