@@ -66,6 +66,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield from _evidence(settings, paths)
     yield _scorer(paths)
     yield _gateway(settings, paths)
+    yield _console(paths)
     yield _policy(settings)
     yield from _contacts(settings)
 
@@ -261,6 +262,12 @@ def _gateway(settings: Settings, paths: Paths) -> Finding:
     if status != 200:
         return Finding(Grade.BAD, "gateway", f"{address}/readyz answers {status}; see {paths.logs / 'gateway.log'}")
     return Finding(Grade.GOOD, "gateway", f"{address} is ready")
+
+
+def _console(paths: Paths) -> Finding:
+    if asyncio.run(probes.accepts(paths.console_socket)):
+        return Finding(Grade.GOOD, "console", "it listens; people reach it at /review on the gateway's address")
+    return Finding(Grade.NOTE, "console", "it does not run; `handrail up` starts it")
 
 
 def _policy(settings: Settings) -> Finding:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any, Final
+from typing import Any
 
 from fastapi import FastAPI
 from psycopg import AsyncConnection
@@ -16,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from starlette.requests import Request
 
 from guard.records.keys import Keys
-from guard.review import account, login, shell
+from guard.review import account, case, feedback, login, queue, shell
 from guard.review.failures import answer_errors, error_page
 from guard.review.headers import App, Guarded
 from guard.review.pages import NAV, templates
@@ -26,7 +25,7 @@ from guard.telemetry.heartbeat import beat
 
 __all__ = ["create_app"]
 
-_ROOMS: Final = ("queue", "case", "feedback")
+_log = logging.getLogger(__name__)
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
@@ -59,10 +58,7 @@ def create_app(
     app = FastAPI(title="Handrail", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life, redirect_slashes=False)
     app.state.pool, app.state.settings, app.state.keys, app.state.clock = pool, settings, keys, clock
     app.state.templates, app.state.passwords = templates(), passwords or Passwords()
-    routers = [login.router, account.router, shell.router]
-    for name in reversed(_ROOMS):
-        if find_spec(f"guard.review.{name}") is not None:
-            routers.insert(0, import_module(f"guard.review.{name}").router)
+    routers = [queue.router, case.router, feedback.router, login.router, account.router, shell.router]
     for router in routers:
         app.include_router(router)
     app.mount("/review/static", shell.files())
@@ -75,6 +71,11 @@ def create_app(
 def _refuse(app: FastAPI) -> App:
     async def answer(scope: Any, receive: Any, send: Any) -> None:
         request = Request({**scope, "app": app}, receive)
+        if request.headers.get("origin") == f"https://{request.headers.get('host')}":
+            _log.warning(
+                "a form of an https page was refused: as far as the gateway knows it came by http; let the proxy send "
+                "X-Forwarded-Proto, and name it in HANDRAIL_TRUSTED_PROXIES"
+            )
         await error_page(request, 403, "")(scope, receive, send)
 
     return answer

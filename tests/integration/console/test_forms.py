@@ -100,6 +100,17 @@ async def test_a_form_from_another_site_is_refused_even_with_the_right_token(at:
     assert (await browser.post("/logout", headers={"origin": "http://console.test"})).status_code == 303
 
 
+async def test_a_proxy_that_was_not_named_is_told_to_whoever_runs_it(at: Front, caplog: pytest.LogCaptureFixture) -> None:
+    """An https page whose forms seem to come by http: the log says what to set."""
+    browser = at.browser()
+    with caplog.at_level("WARNING", "guard.review.app"):
+        assert (await browser.post("/theme", headers={"origin": "https://console.test"})).status_code == 403
+        assert "HANDRAIL_TRUSTED_PROXIES" in caplog.text
+    caplog.clear()
+    assert (await browser.post("/theme", headers={"origin": "https://evil.test"})).status_code == 403
+    assert caplog.text == ""
+
+
 async def test_forms_are_bounded_and_of_one_encoding(at: Front) -> None:
     """With a declared length, without one, and in other shapes."""
     browser = at.browser()
