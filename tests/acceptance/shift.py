@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 import psycopg
@@ -109,6 +109,10 @@ class Shift:
         answer = httpx.post(address, json={"kind": "harmful"}, headers=self._bearer(), timeout=30)
         assert answer.status_code in (200, 201), answer.text
 
+    def reported(self) -> None:
+        """Somebody discloses, and finds the reply harmful."""
+        self.feedback(self.disclosures())
+
     def mistakes(self) -> None:
         """Requests that cannot be read, and one for a model that the chatbot does not have."""
         for body in (b"{", b"[]", b'{"messages": 1}'):
@@ -116,7 +120,7 @@ class Shift:
         httpx.get(f"{self.running.address}/v1/nothing", headers=self._bearer(), timeout=30)
         assert self.ask("good morning", model="no-such-model").status_code == 404
 
-    def without_the_scorer(self, seconds: float = 1.5) -> None:
+    def without_the_scorer(self, seconds: float = 2.0) -> None:
         """Turns that only the lexicon reads."""
         with self.stopped("children scorer"):
             until = time.monotonic() + seconds
@@ -126,14 +130,17 @@ class Shift:
     def without_the_chatbot(self) -> None:
         """Turns whose chatbot dies while it thinks."""
         codes: list[int] = []
-        for _ in range(3):
-            caller = threading.Thread(target=lambda: codes.append(self.ask("good morning").status_code))
-            caller.start()
-            time.sleep(0.1)
-            for pid in self._pids("children demo"):
-                os.kill(pid, signal.SIGKILL)
+        for _ in range(8):
+            for _ in range(4):  # so that every gateway holds a connection to it, on which the next call goes
+                self.ask("good evening")
+            with self.stopped("children demo") as pids:
+                caller = threading.Thread(target=lambda: codes.append(self.ask("good morning").status_code))
+                caller.start()
+                time.sleep(1)
+                for pid in pids:
+                    os.kill(pid, signal.SIGKILL)
             caller.join(60)
-            self.running.until(lambda: self.ask("good evening").status_code == 200, 30)
+            self.running.until(lambda: self.ask("good evening").status_code == 200, 60)
             if max(codes) >= 500:
                 return
         raise AssertionError(codes)
@@ -183,17 +190,18 @@ class Shift:
         return httpx.get(f"{self.running.address}/metrics", timeout=10).text
 
     @contextmanager
-    def stopped(self, command: str) -> Iterator[None]:
-        """While it lasts, the processes with ``command`` in their command lines do nothing."""
+    def stopped(self, command: str) -> Iterator[list[int]]:
+        """While it lasts, the processes with ``command`` in their command lines do nothing; their ids."""
         pids = self._pids(command)
         assert pids, f"no process {command}"
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:
-            yield
+            yield pids
         finally:
             for pid in pids:
-                os.kill(pid, signal.SIGCONT)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def _pids(self, command: str) -> list[int]:
         return [pid for pid, line in self.running.children().items() if command in line]
