@@ -22,6 +22,13 @@ __all__ = ["Head", "Name", "Network", "log_probabilities", "names_in"]
 
 _BATCH: Final = 16  # windows run together: bounds memory
 _THREADS: Final = 2
+_NO_NAMES: Final = frozenset(
+    {
+        "a", "an", "the", "of", "in", "at", "on", "to", "and", "or", "i", "me", "my", "you", "your", "he", "him", "his",
+        "she", "her", "it", "we", "us", "our", "they", "them",
+    }
+)  # fmt: skip
+"""Words that no name consists of alone, whatever the head makes of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ def names_in(text: str, pieces: Pieces, told: NDArray[Any], outside: float) -> l
     found = []
     for first, last, kind in runs(viterbi(shifted)):
         start, end = pieces.words[first][0], pieces.words[last - 1][1]
-        if any(map(str.isalnum, text[start:end])):
+        if any(map(str.isalnum, text[start:end])) and text[start:end].lower() not in _NO_NAMES:
             surely = float(1 - np.exp(told[first:last, OUTSIDE]).mean())
             found.append(Name(start, end, kind, min(max(surely, 1e-3), 1.0)))
     return found
