@@ -188,7 +188,7 @@ class House:
         (row,) = self.rows("select * from deliveries where outbox_id = %s and instead_of is null", [outbox_id])
         return row
 
-    def settled(self, outbox_id: UUID, state: str, seconds: float = 45.0) -> dict[str, Any]:
+    def settled(self, outbox_id: UUID, state: str, seconds: float = 120.0) -> dict[str, Any]:
         """That delivery once it is in ``state``."""
         deadline = time.monotonic() + seconds
         while True:
@@ -258,7 +258,7 @@ class House:
             self.ready(worker)
         return worker
 
-    def ready(self, worker: Worker, seconds: float = 60.0) -> None:
+    def ready(self, worker: Worker, seconds: float = 120.0) -> None:
         """Returns when the worker has said that it is ready."""
         deadline = time.monotonic() + seconds
         while b"the worker is ready" not in worker.log.read_bytes():

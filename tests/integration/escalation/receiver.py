@@ -94,7 +94,7 @@ class Receiver:
         """What came to ``path``."""
         return [request for request in list(self.seen) if request.path == path]
 
-    def wait(self, path: str, count: int, seconds: float = 45.0) -> list[Seen]:
+    def wait(self, path: str, count: int, seconds: float = 120.0) -> list[Seen]:
         """What came to ``path`` once ``count`` requests are there."""
         deadline = time.monotonic() + seconds
         while len(self.at(path)) < count:

@@ -54,7 +54,7 @@ def test_messages_arrive_once_and_survive_the_worker_and_what_the_broker_loses(
         time.sleep(0.5)
         broker.start()
     broker.forget()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while len({seen.id for seen in receiver.at(path)}) < 80:
         assert time.monotonic() < deadline, worker.log.read_text()[-2000:]
         time.sleep(0.05)
