@@ -52,7 +52,7 @@ def test_a_shift_at_severity_4_is_told_this_often() -> None:
 
 
 @given(severity=st.integers(0, 4), seconds=_SECONDS, more=_SECONDS, live=st.booleans())
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_it_only_goes_up(severity: int, seconds: int, more: int, live: bool) -> None:
     now = _AT + timedelta(seconds=seconds)
     before, after = (rung_due(severity, _AT, at, live=live) for at in (now, now + timedelta(seconds=more)))
@@ -63,7 +63,7 @@ def test_it_only_goes_up(severity: int, seconds: int, more: int, live: bool) -> 
 
 
 @given(severity=st.integers(2, 4), seconds=_SECONDS, live=st.booleans())
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_no_step_is_slept_through(severity: int, seconds: int, live: bool) -> None:
     """Between now and the next look nothing becomes due, whether or not the person comes back."""
     now = _AT + timedelta(seconds=seconds)

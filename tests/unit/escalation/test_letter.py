@@ -96,7 +96,7 @@ def test_anything_else_is_refused(address: str) -> None:
     rules=st.text(),
     case=st.text(),
 )
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_no_payload_adds_a_header_or_a_line(topic: str, severity: Any, kind: str, rules: str, case: str) -> None:
     payload = {"severity": severity, "kind": kind, "rules": rules, "case_id": case, "opened_at": kind}
     try:

@@ -42,7 +42,7 @@ def test_other_answers_follow_the_schedule(status: int) -> None:
     assert settle(Answer(status=status), len(STANDARD.waits), STANDARD).verdict is Verdict.DEAD
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_retry_after_is_honoured_within_bounds(status: int) -> None:
     def wait(seconds: float) -> float | None:
         return settle(Answer(status=status, retry_after=seconds), 1, STANDARD).wait

@@ -41,6 +41,19 @@ def test_the_reference_library_accepts_what_is_signed(case: UUID, severity: int,
     assert message["data"] == {"case_id": str(case), "severity": severity, "rules": rules}
 
 
+def test_while_a_secret_is_rotated_either_key_verifies() -> None:
+    old, new = new_secret(), new_secret()
+    content = body("case.opened", _AT, {"severity": 3})
+    signed = headers("msg_1", datetime.now(UTC), content, secret_key(new), secret_key(old))
+    assert len(signed["webhook-signature"].split(" ")) == 2
+    for secret in (old, new):
+        assert Webhook(secret).verify(content, signed)["data"] == {"severity": 3}
+    with pytest.raises(WebhookVerificationError):
+        Webhook(new_secret()).verify(content, signed)
+    with pytest.raises(ValueError, match="unsigned"):
+        headers("msg_1", datetime.now(UTC), content)
+
+
 def test_a_changed_byte_or_another_secret_is_refused() -> None:
     secret = new_secret()
     content = body("case.opened", _AT, {"severity": 3})
