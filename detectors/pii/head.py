@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -86,10 +88,17 @@ def names_in(text: str, pieces: Pieces, told: NDArray[Any], outside: float) -> l
     found = []
     for first, last, kind in runs(viterbi(shifted)):
         start, end = pieces.words[first][0], pieces.words[last - 1][1]
-        if any(map(str.isalnum, text[start:end])) and text[start:end].lower() not in _NO_NAMES:
+        said = text[start:end].lower()
+        if any(map(str.isalnum, said)) and said not in _NO_NAMES and said not in _medicines():
             surely = float(1 - np.exp(told[first:last, OUTSIDE]).mean())
             found.append(Name(start, end, kind, min(max(surely, 1e-3), 1.0)))
     return found
+
+
+@cache
+def _medicines() -> frozenset[str]:
+    """Medicines and drugs, which look like firms to the head and which whoever reads a case must see."""
+    return frozenset((files("detectors.pii") / "medicines.txt").read_text("utf-8").split())
 
 
 def log_probabilities(pieces: Pieces, network: Network, piecer: Piecer) -> NDArray[np.float64]:

@@ -119,6 +119,12 @@ def test_sentences_without_a_name_are_mostly_left_alone(head: Head) -> None:
     assert sum(bool(head.find(line)) for line in bare) <= 1
 
 
+def test_medicines_stay_for_whoever_reads_the_case(head: Head) -> None:
+    """Some look like a firm or a person to the head."""
+    for medicine in ("paracetamol", "Sertraline", "xanax", "Prozac", "tramadol"):
+        assert head.find(f"i took 20 {medicine}") == []
+
+
 def test_the_manifest_says_what_it_was_trained_on_and_how_well_it_does() -> None:
     found = json.loads((shipped() / "manifest.json").read_text("utf-8"))
     licences = {source["name"]: source["licence"] for source in found["sources"]}
