@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from guard.records.deadlines import deadlines
+from guard.records.deadlines import LIVE, deadlines
 from guard.records.ids import new_id
 from guard.records.queries import query
 from guard.records.rows import Placed, json_text
@@ -33,7 +34,7 @@ async def open_or_raise(connection: AsyncConnection[Any], placed: Placed) -> UUI
     if intent is None:
         return None
     tenant_id = entry.identity.tenant_id
-    due = deadlines(intent.severity, intent.at)
+    due = deadlines(intent.severity, intent.at, live=datetime.now(UTC) - intent.at < LIVE)
     facts = {
         "tenant_id": tenant_id,
         "turn_id": placed.turn_id,

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-__all__ = ["Deadlines", "deadlines"]
+__all__ = ["LIVE", "Deadlines", "deadlines"]
 
 _DAY: Final = timedelta(hours=24)
 _WEEK: Final = timedelta(days=7)
+LIVE: Final = timedelta(minutes=15)
+"""Who said something this long ago is still taken to be in the conversation."""
+
+_LATE: Final = timedelta(minutes=60)  # of severity 3, for somebody who has left
 _LIVE: Final = {
     4: (timedelta(minutes=5), timedelta(minutes=10)),
     3: (timedelta(minutes=15), timedelta(hours=2)),
@@ -27,7 +31,10 @@ class Deadlines:
     act_by: datetime
 
 
-def deadlines(severity: int, at: datetime) -> Deadlines:
-    """Deadlines of a case that a turn of ``severity`` (0 to 4) opens or raises at ``at``: the person is in the chat."""
+def deadlines(severity: int, at: datetime, *, live: bool = True) -> Deadlines:
+    """Deadlines of a case that a turn of ``severity`` (0 to 4) at ``at`` opens or raises. ``live``: the person is in the
+    conversation; not so where the turn is recorded late."""
     acknowledge, act = _LIVE[severity]
+    if severity == 3 and not live:
+        acknowledge = _LATE
     return Deadlines(at + acknowledge, at + act)

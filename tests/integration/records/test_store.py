@@ -233,6 +233,17 @@ async def test_who_took_a_case_hears_of_new_evidence_once_in_a_while_and_keeps_i
     assert row == {"state": "open", "rung": 1, "next_rung_at": None}
 
 
+async def test_a_case_that_is_recorded_late_is_not_taken_for_live(world: World, records: PostgresRecords) -> None:
+    tenant = world.tenant()
+    for name, minutes, wanted in (("now", 0, 15), ("late", 20, 60)):
+        claim, at = world.claim(tenant, name, session=name), now() - timedelta(minutes=minutes)
+        entry = world.entry(claim, await records.claim(claim), severity=3)
+        assert entry.case is not None
+        case = await records.commit(replace(entry, case=replace(entry.case, at=at)))
+        [row] = world.rows("select acknowledge_by - opened_at as time from cases where id = %s", case)
+        assert row["time"] == timedelta(minutes=wanted)
+
+
 async def test_two_processes_open_one_case(world: World, records: PostgresRecords) -> None:
     tenant = world.tenant()
     claims = [world.claim(tenant, f"t{n}", session="s") for n in range(20)]

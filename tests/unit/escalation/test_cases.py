@@ -42,10 +42,11 @@ def test_deadlines_are_the_floors(severity: int, live: bool, acknowledge: timede
     assert deadlines(severity, _AT, live=live) == Deadlines(_AT + acknowledge, _AT + act)
 
 
+@pytest.mark.parametrize("live", [True, False])
 @pytest.mark.parametrize("severity", range(5))
-def test_the_records_write_the_same_deadlines(severity: int) -> None:
-    stored = recorded.deadlines(severity, _AT)
-    mine = deadlines(severity, _AT, live=True)
+def test_the_records_write_the_same_deadlines(severity: int, live: bool) -> None:
+    stored = recorded.deadlines(severity, _AT, live=live)
+    mine = deadlines(severity, _AT, live=live)
     assert (stored.acknowledge_by, stored.act_by) == (mine.acknowledge_by, mine.act_by)
 
 
