@@ -184,6 +184,7 @@ def doctor(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
 
 app.add_typer(models.model, name="model")
 app.command()(models.train)
+app.command()(models.calibrate)
 app.command("eval")(models.evaluate)
 for group in (admin.tenant, admin.key, admin.reviewer, admin.channel, admin.db):
     app.add_typer(group)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -12,6 +13,14 @@ import typer
 from guard.cli.options import console, device_name
 
 __all__ = ["calibrate", "evaluate", "model", "train"]
+
+
+class What(StrEnum):
+    """Which of the models that ship is trained."""
+
+    SIGNALS = "signals"
+    NAMES = "names"
+
 
 model = typer.Typer(help="The model that scores.", no_args_is_help=True)
 
@@ -50,7 +59,9 @@ def train(
     ),
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
     minutes: Annotated[float | None, typer.Option(help="End by then, whatever was planned.", show_default=False)] = None,
-    epochs: Annotated[int, typer.Option(help="Rounds through the data.")] = 4,
+    epochs: Annotated[
+        int | None, typer.Option(help="Rounds through the data; by default 4, or what names need.", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(help="What all chance is drawn from.")] = 1,
     rate: Annotated[float | None, typer.Option(help="The encoder's learning rate.", show_default=False)] = None,
     source: Annotated[
@@ -66,10 +77,31 @@ def train(
     ] = None,
     init: Annotated[Path | None, typer.Option(help="Start from an earlier run's network.pt.", show_default=False)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", callback=device_name)] = "auto",
-    name: Annotated[str, typer.Option(help="The model's name.")] = "handrail-minilm",
+    what: Annotated[
+        What, typer.Option(help="The model that scores, or the head that finds names for `redact`.")
+    ] = What.SIGNALS,
+    name: Annotated[str | None, typer.Option(help="The model's name.", show_default=False)] = None,
     version: Annotated[str, typer.Option(help="The model's version.")] = "0",
 ) -> None:
-    r"""Train the model, export it and say how well it does on data that it has not seen. Needs the extra \[torch]."""
+    r"""Train a model, export it and say how well it does on data that it has not seen. Needs the extra \[torch]."""
+    if what is What.NAMES:
+        if resume or source or draw or device != "auto":
+            raise typer.BadParameter("--resume, --source, --draw and --device are for --what signals", param_hint="--what")
+        from detectors.pii.training.command import train as train_names
+
+        train_names(
+            data,
+            out,
+            minutes=minutes,
+            epochs=epochs,
+            seed=seed,
+            rate=rate,
+            init=init,
+            name=name or "handrail-pii",
+            version=version,
+            tell=_tell,
+        )
+        return
     from detectors.training.command import train as run
 
     run(
@@ -77,17 +109,21 @@ def train(
         out,
         resume=resume,
         minutes=minutes,
-        epochs=epochs,
+        epochs=epochs or 4,
         seed=seed,
         rate=rate,
         sources=source,
         draw=dict(map(_share, draw or ())),
         init=init,
         device=device,
-        name=name,
+        name=name or "handrail-minilm",
         version=version,
-        tell=lambda line: console().print(line, highlight=False, markup=False),
+        tell=_tell,
     )
+
+
+def _tell(line: str) -> None:
+    console().print(line, highlight=False, markup=False)
 
 
 def _share(given: str) -> tuple[str, float]:
@@ -120,7 +156,7 @@ def calibrate(
     folder = folder or shipped()
     if folder is None:
         raise typer.BadParameter("this installation carries no model; give its folder", param_hint="--model")
-    run(data, folder, out=figures, card=card, tell=lambda line: console().print(line, highlight=False, markup=False))
+    run(data, folder, out=figures, card=card, tell=_tell)
 
 
 def evaluate(
