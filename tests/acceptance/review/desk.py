@@ -12,6 +12,11 @@ from playwright.sync_api import Page, expect
 
 from tests.acceptance.house import House
 
+_AXE = {"resultTypes": ["violations"], "preload": False}
+_SMALL = """[...document.querySelectorAll("button, nav a, select, textarea, input:not([type=hidden])")]
+    .filter(one => one.checkVisibility() && !(one.type === "radio" || one.type === "checkbox"))
+    .filter(one => one.getBoundingClientRect().height < 24).map(one => one.outerHTML.slice(0, 120))"""
+
 __all__ = ["DISCLOSURE", "accessible", "fits", "open_cases", "say", "sign_in"]
 
 DISCLOSURE = "I have made up my mind, I am going to kill myself and I know how I will do it"
@@ -50,14 +55,15 @@ def sign_in(page: Page, house: House) -> None:
 
 
 def accessible(page: Page) -> None:
-    """axe-core finds nothing (WCAG 2.2 A and AA, and its best practices)."""
+    """axe-core finds nothing (WCAG 2.1 A and AA, and its best practices)."""
     page.evaluate(Axe().axe_script)
-    found: dict[str, Any] = page.evaluate("options => axe.run(options)", {"resultTypes": ["violations"], "preload": False})
+    found: dict[str, Any] = page.evaluate("options => axe.run(options)", _AXE)
     told = [(one["id"], one["help"], [node["html"][:200] for node in one["nodes"]]) for one in found["violations"]]
     assert told == [], page.url
 
 
 def fits(page: Page) -> None:
-    """Nothing stands beyond the right edge."""
+    """Nothing stands beyond the right edge, and what is pressed is 24 pixels high at least (WCAG 2.2, 2.5.8)."""
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide == 0, (page.url, wide)
+    assert page.evaluate(_SMALL) == [], page.url

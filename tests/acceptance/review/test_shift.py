@@ -62,7 +62,7 @@ def test_a_shift_by_mouse(house: House, opens: Opens) -> None:
 
 @pytest.mark.usefixtures("ten")
 def test_a_shift_by_keys_alone(house: House, opens: Opens) -> None:
-    """j, Enter, a number, Enter: the mouse is never touched, and every step has a focus that can be seen."""
+    """j, Enter, t, n and a note, Esc, a number, Enter: the mouse is never touched."""
     page = opens()
     sign_in(page, house)
     for number in range(CASES):
@@ -70,6 +70,11 @@ def test_a_shift_by_keys_alone(house: House, opens: Opens) -> None:
         expect(page.locator("[data-item]").first).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Decide", exact=True)).to_be_visible()
+        page.keyboard.press("t")
+        expect(page.locator(".said").first).to_contain_text("made up my mind")
+        page.keyboard.press("n")
+        page.keyboard.type(f"j k ? case {number}")
+        page.keyboard.press("Escape")
         page.keyboard.press(str(number % len(ENDINGS) + 1))
         expect(page.locator("input[name=disposition]").nth(number % len(ENDINGS))).to_be_checked()
         page.keyboard.press("Enter")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from tests.integration.console.front import Front
@@ -131,6 +133,50 @@ async def test_forms_are_bounded_and_of_one_encoding(at: Front) -> None:
     assert (await send("/review/theme", content="ü=1".encode(), headers=form)).status_code == 400
     assert (await send("/review/theme", content=b"&".join([b"a=1"] * 201), headers=form)).status_code == 400
     assert (await send("/review/theme", data={"csrf": token, "x": "a\0"})).status_code == 400
+
+
+async def test_no_form_whatever_is_in_it_makes_the_console_fail(at: Front) -> None:
+    """Three hundred forms of odd pieces, to every address that takes one, signed in and not."""
+    pieces = (
+        "%00",
+        "%ff",
+        "%ed%a0%80",
+        "&",
+        "=",
+        "next",
+        "//evil",
+        "csrf",
+        "+",
+        "a" * 300,
+        "%E2%80%AE",
+        "code",
+        "1e9",
+        "'--",
+        "{{7}}",
+    )
+    paths = (
+        "/login",
+        "/login/code",
+        "/logout",
+        "/theme",
+        "/account/password",
+        "/account/totp",
+        "/account/totp/confirm",
+        "/account/others",
+    )
+    odd = random.Random(7)
+    name, inside, outside = await at.reviewer(), at.browser(), at.browser()
+    await inside.sign_in(name)
+    for number in range(300):
+        browser = odd.choice((inside, outside))
+        token = f"csrf={await browser.csrf()}&" if odd.random() < 0.7 else ""
+        body = token + "".join(odd.choice(pieces) for _ in range(odd.randint(0, 9)))
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        answer = await browser.client.post(f"/review{paths[number % len(paths)]}", content=body, headers=headers)
+        assert answer.status_code < 500, (number, body, answer.text[:500])
+        if not await inside.inside():
+            at.later(hours=1)
+            await inside.sign_in(name)
 
 
 async def test_the_theme_is_chosen_without_a_script_and_before_the_login(at: Front) -> None:

@@ -125,7 +125,8 @@ async def test_the_console_serves_behind_the_gateway_and_ends_in_time(process: s
         css = await client.get("/review/static/handrail.css")
         assert css.headers["content-type"].startswith("text/css")
         assert (await client.get("/reviews")).status_code == 404
-        assert (await client.get("/review/%2e%2e/metrics")).status_code == 404
+        for odd in ("%2e%2e/metrics", "%ff%fe", "%00", "x?%ff=%00&next=%ff", "static/%2e%2e/app.py"):
+            assert (await client.get(f"/review/{odd}")).status_code == 404, odd
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 10) == 0
         assert not path.exists()
