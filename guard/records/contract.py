@@ -99,8 +99,8 @@ class Referral:
 
 @dataclass(frozen=True, slots=True)
 class CaseIntent:
-    """A case is to be opened or raised. ``key``: what it is about (session and person, or the turn): one open case per key.
-    ``rules``: what it rests on. The deadlines follow from the severity, the tenant's people and ``at``."""
+    """A case is to be opened or raised. ``key``: what it is about (session, or turn where there is none): one open case per
+    key. ``rules``: what it rests on. The deadlines follow from the severity, the tenant's people and ``at``."""
 
     key: bytes
     severity: int

@@ -403,7 +403,7 @@ class Turn:
             about = self._claim.session_key or (session.id.bytes if session is not None else claimed.key)
             worst = max(tally.escalations, key=lambda escalation: escalation.severity)
             case = CaseIntent(
-                self._room.hashed(request.identity.tenant_id, "case", about + (self._claim.person or b"")),
+                self._room.hashed(request.identity.tenant_id, "case", about),
                 worst.severity,
                 worst.to,
                 tuple(tally.escalating),

@@ -79,17 +79,6 @@ def test_a_client_s_retry_is_one_turn_one_referral_and_one_case(house: House, kn
     assert len(house.rows("select 1 from outbox where topic = 'case.opened' and payload->>'case_id' = %s", case)) == 1
 
 
-def test_two_people_of_one_session_have_a_case_each(house: House) -> None:
-    """A session that a platform shares between two people is no reason to look at one of them only."""
-    session = name()
-    cases = []
-    for said in (DISCLOSURE, f"{DISCLOSURE} I mean it."):  # the same words would be the same turn
-        with house.client(session=session, person=name()) as client:
-            cases.append(house.record(ask(client, said)[1])["case"])
-    assert None not in cases
-    assert len(set(cases)) == 2
-
-
 def test_two_strangers_who_say_the_same_share_nothing(house: House) -> None:
     """No ids at all, and two people with ids: never one turn, never one session."""
     with house.client() as client:
