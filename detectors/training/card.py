@@ -68,7 +68,18 @@ def _questions(model: Figures, lexicon: Figures) -> str:
 
     crisis, near, refusals = model.crisis, model.neighbours, model.refusals
     count, flagged = model.idioms
-    pairs = model.pairs
+    pairs, later = model.pairs, model.later_pairs
+    of_later: tuple[str, ...] = ()
+    if model.later_refusals is not None and lexicon.later_refusals is not None:
+        ours = model.later_refusals
+        of_later = (
+            both(
+                f"… in the second edition alone ({ours.positives} and {ours.rows - ours.positives})",
+                "auroc",
+                ours,
+                lexicon.later_refusals,
+            ),
+        )
     return "\n".join(
         (
             "| question | figure | the lexicon tier alone |\n|---|---|---|",
@@ -89,8 +100,11 @@ def _questions(model: Figures, lexicon: Figures) -> str:
                 f"refusals ({refusals.positives}) against other replies ({refusals.rows - refusals.positives}): AUROC",
                 "auroc", refusals, lexicon.refusals,
             ),
+            *of_later,
             f"| companionship-reinforcing reply above its plain counterpart ({pairs.pairs} pairs in {pairs.situations} "
             f"situations) | {_interval(pairs.ordered, 2)} | {_interval(lexicon.pairs.ordered, 2)} |",
+            f"| … in the second edition alone ({later.pairs} pairs in {later.situations} situations) "
+            f"| {_interval(later.ordered, 2)} | {_interval(lexicon.later_pairs.ordered, 2)} |",
             f"| GoEmotions dev, macro-F1 over {model.categories} categories, cross-fitted thresholds "
             f"| {_plain(model.emotions, 3)} | - |",
         )

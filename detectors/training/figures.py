@@ -43,14 +43,17 @@ class Pairs:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """One scorer's figures. ``crisis``: the corpus's crisis turns against public everyday talk; ``neighbours``: against the
-    corpus's own other turns. ``idioms``: figures of speech with words of death, and how many reach the threshold.
-    ``emotions``: macro-F1 on GoEmotions' development comments over ``categories`` with a head."""
+    corpus's own other turns. ``later_*``: in the corpus's editions after the first alone. ``idioms``: figures of speech with
+    words of death, and how many reach the threshold. ``emotions``: macro-F1 on GoEmotions' development comments over
+    ``categories`` with a head."""
 
     crisis: Finding
     neighbours: Finding
     idioms: tuple[int, int]
     refusals: Finding
     pairs: Pairs
+    later_refusals: Finding | None
+    later_pairs: Pairs
     emotions: float
     categories: int
     findings: tuple[Finding, ...]
@@ -80,6 +83,7 @@ def figures(
     emotions = [row for example, row in of if example.source == "goemotions_dev"]
     names = [f"emotion.{name}" for name in EMOTIONS if f"emotion.{name}" in served]
     macro = cross_fitted_macro_f1(emotions, scores, names)[0] if emotions and names else math.nan
+    later = [(example, row) for example, row in of if example.edition > 1]
     of_corpus = [row for example, row in of if example.source == CORPUS]
     return Figures(
         crisis=_one(crisis, _CRISIS, scores, thresholds),
@@ -87,6 +91,8 @@ def figures(
         idioms=_idioms(of, scores, thresholds),
         refusals=_one(of_corpus, _REFUSAL, scores, thresholds),
         pairs=_pairs(of, scores),
+        later_refusals=_one([row for _, row in later], _REFUSAL, scores, thresholds) if later else None,
+        later_pairs=_pairs(later, scores),
         emotions=macro,
         categories=len(names),
         findings=tuple(study(rows, scores, thresholds)),
