@@ -10,13 +10,14 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request, expect, sync_playwright
 
 from guard.records import admin
 from tests.acceptance.chatbot import Chatbot, serve
 from tests.acceptance.house import House
 from tests.running import start
 
+_SECONDS = 20
 Opens = Callable[..., Page]
 
 
@@ -43,6 +44,7 @@ def chromium() -> Iterator[Browser]:
     """Debian's own. It ends before other tests have a loop of their own."""
     path = shutil.which("chromium")
     assert path is not None, "chromium is missing; install it with: apt-get install chromium"
+    expect.set_options(timeout=_SECONDS * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
@@ -75,7 +77,7 @@ def opens(chromium: Browser, house: House) -> Iterator[Opens]:
             viewport={"width": width, "height": height},
             **more,
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(_SECONDS * 1000)
         contexts.append(context)
         page = context.new_page()
         page.on("request", requested)

@@ -89,6 +89,7 @@ def test_signing_in_and_out_by_keys_alone(house: House, opens: Opens) -> None:
     page = opens()
     name, password = (house.running.home / "first-reviewer").read_text().split()
     page.goto("/review")
+    expect(page.get_by_label("Name")).to_be_focused()
     page.keyboard.type(name)
     page.keyboard.press("Tab")
     page.keyboard.type(password)

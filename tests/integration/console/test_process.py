@@ -28,6 +28,7 @@ from guard.records.keys import Keys
 from guard.review.errors import ConsoleRunning
 from guard.review.process import listen
 from guard.settings import load_settings
+from guard.supervise.sockets import listen as open_socket
 from tests.integration.gateway.server import Desk, OneTenant
 from tests.postgres import Cluster
 from tests.running import ROOT
@@ -85,7 +86,7 @@ def _accepts(path: Path) -> bool:
 async def gateway(at: Path, trusted: str = "127.0.0.1") -> AsyncIterator[str]:
     """A gateway whose console listens at ``at``."""
     settings = load_settings()
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = open_socket("127.0.0.1", 0)
     app: Any = create_app(
         desk=Desk(),
         records=OneTenant(),  # type: ignore[arg-type]
