@@ -17,7 +17,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 _ALWAYS: Final = (
@@ -45,7 +45,6 @@ class Guarded:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        state = scope.setdefault("state", {})
         answered = False
 
         async def sending(message: Message) -> None:
@@ -53,8 +52,7 @@ class Guarded:
             if message["type"] == "http.response.start":
                 answered = True
                 headers = MutableHeaders(scope=message)
-                nonce = state.get("style_nonce")
-                headers["content-security-policy"] = _POLICY.format(nonce=f" 'nonce-{nonce}'" if nonce else "")
+                headers["content-security-policy"] = _POLICY
                 for name, value in _ALWAYS:
                     headers[name] = value
                 headers.setdefault("cache-control", "no-store")

@@ -18,7 +18,7 @@ from guard.records.scope import Role
 from guard.review.cookies import FORM, csrf_token, set_token, theme_of
 from guard.review.identity import Reviewer
 
-__all__ = ["NAV", "STATIC", "NavEntry", "Nonce", "page", "templates"]
+__all__ = ["NAV", "STATIC", "NavEntry", "page", "templates"]
 
 _ROOM: Final = Path(str(resources.files(__package__)))
 STATIC: Final = _ROOM / "static"
@@ -43,23 +43,6 @@ NAV: Final = (
 )
 
 
-class Nonce:
-    """The nonce of a page's own ``<style>`` element, which a chart drawn in the page may need. The policy of the page names
-    it only where a template has asked for it."""
-
-    def __init__(self, request: Request) -> None:
-        self._request = request
-
-    def __str__(self) -> str:
-        found: str | None = getattr(self._request.state, "style_nonce", None)
-        if found is None:
-            found = self._request.state.style_nonce = secrets.token_urlsafe(16)
-        return found
-
-    def __html__(self) -> str:
-        return str(self)
-
-
 def templates() -> Environment:
     """The templates of the console: everything is escaped, an unknown name is an error."""
     environment = Environment(
@@ -75,8 +58,7 @@ def templates() -> Environment:
 
 def page(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
     """``template`` with ``context``, and with what every page has: ``reviewer`` (or ``None``), ``csrf`` (the token of its
-    forms), ``nonce`` (see :class:`Nonce`), ``nav``, ``here`` (the path), ``theme``, and ``flash`` (a sentence, or
-    ``None``)."""
+    forms), ``nav``, ``here`` (the path), ``theme``, and ``flash`` (a sentence, or ``None``)."""
     reviewer: Reviewer | None = getattr(request.state, "reviewer", None)
     fresh: str | None = None
     if csrf_token(request) is None:
@@ -84,7 +66,6 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
     shared: dict[str, Any] = {
         "reviewer": reviewer,
         "csrf": csrf_token(request),
-        "nonce": Nonce(request),
         "nav": _nav(request, reviewer),
         "here": request.url.path,
         "theme": theme_of(request),
