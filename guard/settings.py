@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     broker_url: str | None = Field(None, description="Celery's broker; without it pgmq in the same database")
     policy: str = Field("companion-app", description="a pack's name or a policy file")
     device: str = Field("auto", description="what the scorer runs on: auto, cpu, cuda or cuda:N")
-    model: bool = Field(False, description="let the shipped model score above the lexicon (docs/decisions/0013)")
+    model: bool = Field(True, description="let the shipped model score above the lexicon; false: the lexicon alone")
     workers: int = Field(1, ge=1, le=64, description="gateway processes")
     default_locale: str = Field("en-US", description="BCP 47; the resources and words where a request names none")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else json")

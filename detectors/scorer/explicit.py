@@ -14,24 +14,15 @@ __all__ = ["EXPLICIT", "heed", "is_heeded", "lifted"]
 EXPLICIT: Final = 0.5
 """A lexicon's probability from which on a text says a thing in so many words."""
 
-_HEEDED: Final = (
-    "risk.",
-    "concern.",
-    "warning.",
-    "abuse.",
-    "violence.",
-    "context.",
-    "harm.",
-    "refusal.",
-    "boundary.",
-    "companion.",
-)
+_HEEDED: Final = ("risk.", "concern.", "warning.", "abuse.", "violence.", "context.", "harm.", "companion.")
+_NOT_IN_WORDS: Final = frozenset(("harm.missed_cue",))  # what a reply lacks stands in none of its words
 _ANSWERS: Final = "answer."
 
 
 def is_heeded(name: str) -> bool:
-    """Whether the lexicon's explicit word on this signal stands. On affect and attachment words alone say little."""
-    return name.startswith(_HEEDED)
+    """Whether the lexicon's explicit word on this signal stands. Of affect and attachment, and of how a reply declines or
+    keeps a boundary, words alone say too little: measured on validation, a model that is overruled there is worse."""
+    return name.startswith(_HEEDED) and name not in _NOT_IN_WORDS
 
 
 def lifted(name: str, value: float, said: Mapping[str, float]) -> float:

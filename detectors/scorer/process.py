@@ -195,14 +195,14 @@ def run(
     socket_path: str | Path,
     *,
     device: str = "auto",
-    model: bool = False,
+    model: bool = True,
     parent_death: int | None = None,
     bounds: Bounds | None = None,
     drain_seconds: float = 5.0,
 ) -> None:
     """Runs the scorer in this process until it is told to end. ``handrail scorer`` is this.
 
-    ``model``: whether the model that is shipped scores above the lexicon (docs/decisions/0013). ``parent_death``: the
+    ``model``: whether the model that is shipped scores above the lexicon. ``parent_death``: the
     process id of the supervisor; when that is no longer this process's parent, the scorer ends within a second. Raises
     :class:`ScorerRunning` and :class:`SocketUnfit`.
     """

@@ -23,7 +23,7 @@ from detectors.evaluation.measures import (
     expected_calibration_error,
     threshold_at_false_positives,
 )
-from detectors.scorer.explicit import is_heeded, lifted
+from detectors.scorer.explicit import lifted
 from detectors.signals import SIGNALS, Side
 from detectors.training.example import Example
 
@@ -38,6 +38,7 @@ PREVALENCE: Final[Mapping[Side, float]] = {Side.USER: 0.03, Side.REPLY: 0.05}
 """What share of texts a signal is at least calibrated for: a probability that was right for one everyday turn in a thousand
 would never come near the numbers that policies are written in."""
 
+_ACTED_ON: Final = ("risk.", "concern.", "warning.", "abuse.", "violence.", "context.", "harm.", "companion.")
 _ACTING: Final = 0.5  # policies act from here on
 _ACTED: Final = 0.005  # of all negatives, how many may reach that at most
 _ACTED_NEAR: Final = 0.01  # of the corpus's own, which are look-alikes and neighbours
@@ -109,7 +110,7 @@ def fit(
         weights = _weights(labels, PREVALENCE[SIGNALS[name].side])
         calibration = platt(soft, own, weights, words if words.any() else None)
         said = [lexicon[at] for at in places]
-        if is_heeded(name):
+        if name.startswith(_ACTED_ON):
             near = np.array([examples[at].source == _NEAR for at in places])
             calibration = _held(calibration, labels, own, words, near)
         values = _served(name, calibration, own, said)

@@ -33,14 +33,14 @@ class RealSession:
 
 
 def text_scorer() -> TextScorer:
-    """Reads texts with the word lists, which need no model."""
-    from detectors.lexicon import LexiconScorer
+    """Reads texts with the detectors that a scorer on a CPU would use."""
+    from detectors.scorer.process import stack_for
 
-    scorer = LexiconScorer()
+    stack = stack_for("cpu")
 
     def score(side: Side, text: str, *, before: Sequence[tuple[str, str]], question: int | None, whole: bool) -> Scores:
         context = tuple(Utterance(Speaker(who), said) for who, said in before[-4:] if said)
-        scores: Scores = scorer.score_one(Item(side, text, context, question, whole))
-        return scores
+        (told,) = stack.score([Item(side, text, context, question, whole)])
+        return told.scores if told.scores is not None else Scores.missing(side)
 
     return score
