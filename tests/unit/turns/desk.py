@@ -17,6 +17,7 @@ from detectors.signals import Kind, Scores, Tier, vocabulary
 from guard.errors import JournalFull
 from guard.records.contract import Claim, Claimed, SessionRow, TurnEntry
 from guard.records.ids import IdMaker
+from guard.records.feedback import Feedback, FeedbackKind
 from guard.records.terms import Identity
 from guard.settings import load_settings
 from guard.turns.contract import Message, TurnRequest
@@ -98,6 +99,9 @@ class MemoryRecords:
             self.sessions[entry.session_key] = SessionRow(row.id, row.version + 1, entry.session.apply(row.state))
 
     async def turn(self, tenant_id: UUID, turn_id: UUID) -> dict[str, Any] | None:
+        return None
+
+    async def feedback(self, identity: Identity, turn_id: UUID, kind: FeedbackKind, note: str) -> Feedback | None:
         return None
 
     async def authenticate(self, key: str) -> Identity | None:
