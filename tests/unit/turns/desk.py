@@ -16,8 +16,8 @@ from detectors.errors import ScorerUnavailable
 from detectors.signals import Kind, Scores, Tier, vocabulary
 from guard.errors import JournalFull
 from guard.records.contract import Claim, Claimed, SessionRow, TurnEntry
-from guard.records.ids import IdMaker
 from guard.records.feedback import Feedback, FeedbackKind
+from guard.records.ids import IdMaker
 from guard.records.terms import Identity
 from guard.settings import load_settings
 from guard.turns.contract import Message, TurnRequest
