@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +38,8 @@ class ModelTier:
     """Implements :class:`detectors.scorer.tiers.Tier`.
 
     A text in a language outside the model's list, without a word, or mostly of tokens that it does not know is missing
-    throughout: the lexicon answers for it. A long text is read in windows and is ``covered`` where they hold all of it.
+    throughout: the lexicon answers for it. A long text is read in windows and is ``covered`` where they hold all of it. A
+    person's turn after others is read with them and by itself, and the mean of both logits counts.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class ModelTier:
             begin = len(frames)
             covered = self._frames(item, frames)
             parts.append((begin, len(frames), covered))
+            if _stands_alone(item):
+                self._frames(replace(item, context=()), frames)
         logits = (
             padded(self._backend, frames, self._framer.pad, len(OUTPUTS))
             if frames
@@ -79,7 +83,7 @@ class ModelTier:
         )
         said = self._words(batch) if self._words is not None else [{}] * len(batch)
         return [
-            self._scores(item, logits[begin:end], known, covered=covered)
+            self._scores(item, _read(item, logits, begin, end), known, covered=covered)
             for item, (begin, end, covered), known in zip(batch, parts, said, strict=True)
         ]
 
@@ -146,6 +150,19 @@ class ModelTier:
         if recent and values[_BEHAVIOUR] >= heads[_BEHAVIOUR].threshold:
             return 6.0
         return float(max((k for k, name in enumerate(LEVELS, 1) if values[name] >= heads[name].threshold), default=0))
+
+
+def _stands_alone(item: Item) -> bool:
+    """Whether a turn is read by itself too: what somebody said before must not stand for what they say now. An answer to a
+    question means nothing without it."""
+    return item.side is Side.USER and bool(item.context) and item.question is None
+
+
+def _read(item: Item, logits: Logits, begin: int, end: int) -> Logits:
+    """The logits of an item's windows; of a turn that is read twice, the means of both readings, which lie side by side."""
+    if not _stands_alone(item):
+        return logits[begin:end]
+    return np.asarray((logits[begin:end] + logits[end : 2 * end - begin]) / 2, dtype=np.float32)
 
 
 def _falling(values: dict[str, float]) -> None:

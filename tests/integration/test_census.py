@@ -24,7 +24,6 @@ from guard.telemetry.exposition import VARIABLE
 from guard.telemetry.families import Maker
 from guard.telemetry.heartbeat import beat
 
-NOW = datetime.now(UTC).replace(microsecond=0)
 MINUTE = timedelta(minutes=1)
 
 
@@ -33,6 +32,7 @@ class Town:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.now = datetime.now(UTC).replace(microsecond=0)
         self.registry = CollectorRegistry()
         self.census = Census(Count(Maker(self.registry)), self, seconds=0.1)
 
@@ -70,7 +70,7 @@ class Town:
         self, tenant: UUID, severity: int, *, state: str = "open", ago: timedelta = MINUTE, due: timedelta, **more: Any
     ) -> None:
         """Opened ``ago``, to be acknowledged and acted on ``due`` after that."""
-        opened = NOW - ago
+        opened = self.now - ago
         values: dict[str, Any] = {
             "tenant_id": tenant, "id": UUID(int=floor(opened.timestamp()).int | new_id().int & (1 << 80) - 1),
             "case_key": new_id().bytes * 2, "first_turn": new_id(), "last_turn": new_id(), "severity": severity,
@@ -107,9 +107,9 @@ async def test_cases_are_counted_over_tenants_and_the_one_that_is_due_first_is_s
     town.case(one, 4, ago=2 * MINUTE, due=5 * MINUTE)
     town.case(two, 4, state="notified", ago=MINUTE, due=5 * MINUTE)
     town.case(two, 4, ago=9 * MINUTE, due=5 * MINUTE, synthetic=True)  # nobody's
-    town.case(one, 3, state="acknowledged", ago=40 * MINUTE, due=60 * MINUTE, acknowledged_at=NOW - 10 * MINUTE)
-    town.case(one, 3, state="acknowledged", ago=120 * MINUTE, due=60 * MINUTE, acknowledged_at=NOW - 50 * MINUTE)
-    town.case(one, 3, state="handed_off", ago=120 * MINUTE, due=60 * MINUTE, acknowledged_at=NOW - 100 * MINUTE)
+    town.case(one, 3, state="acknowledged", ago=40 * MINUTE, due=60 * MINUTE, acknowledged_at=town.now - 10 * MINUTE)
+    town.case(one, 3, state="acknowledged", ago=120 * MINUTE, due=60 * MINUTE, acknowledged_at=town.now - 50 * MINUTE)
+    town.case(one, 3, state="handed_off", ago=120 * MINUTE, due=60 * MINUTE, acknowledged_at=town.now - 100 * MINUTE)
     town.case(one, 2, ago=timedelta(days=2), due=timedelta(days=1))
     town.case(one, 1, state="closed", ago=timedelta(days=2), due=timedelta(days=7))
     town.case(one, 1, state="closed", ago=timedelta(days=9), due=timedelta(days=7))
@@ -120,8 +120,8 @@ async def test_cases_are_counted_over_tenants_and_the_one_that_is_due_first_is_s
     }  # fmt: skip
     late = {labels: number for labels, number in shown["cases_overdue"].items() if number}
     assert late == {"acknowledge/2": 1, "act/2": 1, "act/3": 1}
-    assert shown["case_waiting_since_timestamp_seconds"]["4"] == (NOW - 2 * MINUTE).timestamp()
-    assert shown["case_acknowledge_by_timestamp_seconds"]["4"] == (NOW + 3 * MINUTE).timestamp()
+    assert shown["case_waiting_since_timestamp_seconds"]["4"] == (town.now - 2 * MINUTE).timestamp()
+    assert shown["case_acknowledge_by_timestamp_seconds"]["4"] == (town.now + 3 * MINUTE).timestamp()
     assert shown["case_waiting_since_timestamp_seconds"]["3"] == 0, "somebody has them"
     recent = {labels: number for labels, number in shown["cases_recent"].items() if number}
     assert recent == {"waiting/4": 2, "kept/3": 2, "broken/3": 1}
@@ -153,7 +153,7 @@ async def test_deliveries_dead_letters_and_signs_of_life(town: Town) -> None:
     )  # fmt: skip
 
     def deliver(state: str, ago: timedelta, *, relayed: bool = True) -> None:
-        at = NOW - ago
+        at = town.now - ago
         message = UUID(int=floor(at.timestamp()).int | new_id().int & (1 << 80) - 1)
         town.run(
             "insert into outbox (tenant_id, id, key, topic, payload, created_at, available_at, relayed_at) "
@@ -167,11 +167,11 @@ async def test_deliveries_dead_letters_and_signs_of_life(town: Town) -> None:
             )  # fmt: skip
 
     deliver("delivered", MINUTE)
-    town.case(tenant, 4, state="acknowledged", due=5 * MINUTE, acknowledged_at=NOW)
+    town.case(tenant, 4, state="acknowledged", due=5 * MINUTE, acknowledged_at=town.now)
     town.run(
         "insert into case_events (tenant_id, case_id, id, key, kind, at, severity) "
         "select tenant_id, id, id, 'a', 'acknowledged', %s, 4 from cases",
-        NOW,
+        town.now,
     )
     deliver("delivered", MINUTE)
     town.run(
@@ -190,18 +190,18 @@ async def test_deliveries_dead_letters_and_signs_of_life(town: Town) -> None:
     deliver("", 3 * MINUTE, relayed=False)
     town.run(
         "insert into heartbeats (process, host, pid, at) values ('worker', 'a', 1, %s), ('worker', 'b', 2, %s)",
-        NOW,
-        NOW - MINUTE,
+        town.now,
+        town.now - MINUTE,
     )
     shown = await town.take()
     counted = {labels: number for labels, number in shown["deliveries"].items() if number}
     assert counted == {"delivered": 1, "acknowledged": 1, "waiting": 1, "retrying": 1, "unreachable": 1}
     assert shown["dead_letters"] == {"": 2}
-    assert shown["delivery_oldest_timestamp_seconds"] == {"": (NOW - timedelta(days=2)).timestamp()}
-    assert shown["outbox_oldest_timestamp_seconds"] == {"": (NOW - 3 * MINUTE).timestamp()}
+    assert shown["delivery_oldest_timestamp_seconds"] == {"": (town.now - timedelta(days=2)).timestamp()}
+    assert shown["outbox_oldest_timestamp_seconds"] == {"": (town.now - 3 * MINUTE).timestamp()}
     assert shown["outbox_waiting"] == {"": 3}
     assert shown["channels"]["webhook/enabled"] == 1
-    assert shown["heartbeat_timestamp_seconds"]["worker"] == NOW.timestamp()
+    assert shown["heartbeat_timestamp_seconds"]["worker"] == town.now.timestamp()
 
 
 async def test_feedback_waits_until_a_reviewer_has_seen_it(town: Town) -> None:

@@ -58,6 +58,23 @@ def test_a_bare_answer_takes_its_meaning_from_the_question(tier: ModelTier) -> N
             assert one > other
 
 
+def test_what_was_said_before_does_not_stand_for_what_is_said_now(folder: Path) -> None:
+    """After the gravest disclosure a question about a poem is a question about a poem."""
+    before = (
+        Utterance(Speaker.USER, "I have made up my mind, I am going to kill myself and I know how I will do it"),
+        Utterance(Speaker.ASSISTANT, "Thank you for telling me. Is someone with you?"),
+        Utterance(Speaker.USER, "yes, my sister is with me"),
+        Utterance(Speaker.ASSISTANT, "I'm glad that she is there."),
+    )
+    tier = ModelTier.load(folder, words=LexiconTier().words)
+    said = ("what is a haiku?", "what's a good name for a cat?", "did you see the match on saturday?")
+    for scores in tier.score([Item(Side.USER, text, before) for text in said]):
+        for name in ("risk.suicide", "risk.suicide_ge3", "risk.suicide_high", "risk.method_seeking"):
+            value = scores.value(name)
+            assert value is not None
+            assert value < 0.4, name
+
+
 def test_refusal_is_told_from_help(folder: Path) -> None:
     before = (Utterance(Speaker.USER, "I don't want to be here any more"),)
     words = LexiconTier().words

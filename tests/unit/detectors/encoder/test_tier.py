@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detectors.contract import Item
+from detectors.contract import Item, Speaker, Utterance
 from detectors.encoder.backend import Logits
 from detectors.encoder.errors import ModelUnfit
 from detectors.encoder.heads import HEADS, LEVELS, OUTPUTS
@@ -90,6 +90,25 @@ def test_what_it_cannot_read_is_missing_and_never_zero(tier: ModelTier, item: It
     (scores,) = tier.score([item])
     assert not dict(scores.answered())
     assert not scores.covered
+
+
+def test_a_turn_after_others_is_read_by_itself_too(tmp_path: Path) -> None:
+    class Crowded(Counting):
+        """The logit is the number of tokens in the frame: what was said before raises it."""
+
+        def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> Logits:
+            super().run(ids, mask, types)
+            return np.repeat(mask.sum(1, keepdims=True) / 20, len(OUTPUTS), axis=1).astype(np.float32)
+
+    manifest = read_manifest(_model(tmp_path))
+    before = (Utterance(Speaker.USER, "i want to die"), Utterance(Speaker.ASSISTANT, "how are you"))
+    said = "hello how are you"
+    alone, after, asked, again = ModelTier(manifest, Crowded()).score(
+        [Item(Side.USER, said), Item(Side.USER, said, before), Item(Side.USER, said, before, 2), Item(Side.USER, said)]
+    )
+    logits = [math.log(p / (1 - p)) for p in (each.value("risk.suicide") or 0.0 for each in (alone, after, asked, again))]
+    assert logits[0] == logits[3] < logits[1] < logits[2]
+    assert logits[1] == pytest.approx((logits[0] + logits[2]) / 2, abs=0.05)
 
 
 def test_order_survives_batches_of_many_lengths(tier: ModelTier) -> None:

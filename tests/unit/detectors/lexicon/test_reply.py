@@ -131,7 +131,7 @@ def test_the_demos_unkind_sentences_reach_the_thresholds(talk: str, words: str, 
     assert found >= least
 
 
-@pytest.mark.parametrize("words", ["enjoyed it too", "friends sounds nice", "sorry for your loss", "good company"])
+@pytest.mark.parametrize("words", ["enjoyed it too", "friends sounds nice", "very still after a funeral", "good company"])
 def test_the_demos_kind_sentences_stay(words: str) -> None:
     [(said, sentence)] = [pair for talk in ("leaving", "refusal") for pair in sentences(talk) if words in pair[1]]
     assert unkind(read(sentence, said)) == {}
