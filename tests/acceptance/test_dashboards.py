@@ -27,6 +27,10 @@ LABELS = {
 }  # fmt: skip
 
 
+STEP = 2.0
+"""Seconds between the instants of a span."""
+
+
 @dataclass
 class Observed:
     """What a shift left in Prometheus between two instants, and what the pager was told."""
@@ -58,6 +62,7 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
 def work(seen: Observed) -> None:
     """A shift, at whose end somebody is paged and comes."""
     shift = seen.shift
+    until(lambda: seen.prometheus.now('up{job="handrail"} == 1'))  # what is counted before the first scrape shows no rise
     shift.channels()
     shift.talk()
     shift.mistakes()
@@ -71,7 +76,8 @@ def work(seen: Observed) -> None:
     until(lambda: seen.pager.alerts(OVERDUE, "firing"))
     shift.acknowledge()
     until(lambda: seen.pager.alerts(OVERDUE, "resolved"))
-    until(lambda: seen.prometheus.now("handrail_case_acknowledge_seconds > 0"))
+    until(lambda: seen.prometheus.now('handrail_case_acknowledge_seconds{quantile="0.5"} > 0'))
+    time.sleep(2 * STEP)  # a span is asked for in steps: the last one must lie behind what came last
     seen.ended = time.time()
 
 
