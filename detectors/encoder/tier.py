@@ -74,8 +74,6 @@ class ModelTier:
             begin = len(frames)
             covered = self._frames(item, frames)
             parts.append((begin, len(frames), covered))
-            if _stands_alone(item):
-                self._frames(replace(item, context=()), frames)
         logits = (
             padded(self._backend, frames, self._framer.pad, len(OUTPUTS))
             if frames
@@ -83,24 +81,27 @@ class ModelTier:
         )
         said = self._words(batch) if self._words is not None else [{}] * len(batch)
         return [
-            self._scores(item, _read(item, logits, begin, end), known, covered=covered)
+            self._scores(item, _read(item, logits[begin:end]), known, covered=covered)
             for item, (begin, end, covered), known in zip(batch, parts, said, strict=True)
         ]
 
     def _frames(self, item: Item, frames: list[Frame]) -> bool:
-        """Adds the item's frames, none where it cannot be read; whether they hold all of the text."""
+        """Adds the item's frames, none where it cannot be read, those of a second reading last; whether they hold all of the
+        text."""
         if item.language is not None and item.language not in self._manifest.languages:
             return False
         text = item.text[:_CHARACTERS]
         tokens = self._framer.tokens(text)
         if not tokens or tokens.count(self._framer.unknown) > _UNREADABLE * len(tokens):
             return False
+        readings = (item, replace(item, context=())) if _stands_alone(item) else (item,)
         if len(tokens) < TRAINED - 8:
-            frames.append(self._framer.assemble(item, tokens))
+            frames.extend(self._framer.assemble(reading, tokens) for reading in readings)
             return True
         windows = self._plan(item, text, len(tokens))
         frames.extend(
-            self._framer.assemble(item, tokens[start:end], longest=min(LONGEST, max(TRAINED, end - start + 8)))
+            self._framer.assemble(reading, tokens[start:end], longest=min(LONGEST, max(TRAINED, end - start + 8)))
+            for reading in readings
             for start, end in windows.windows
         )
         return windows.covered and len(text) == len(item.text)
@@ -158,11 +159,12 @@ def _stands_alone(item: Item) -> bool:
     return item.side is Side.USER and bool(item.context) and item.question is None
 
 
-def _read(item: Item, logits: Logits, begin: int, end: int) -> Logits:
-    """The logits of an item's windows; of a turn that is read twice, the means of both readings, which lie side by side."""
+def _read(item: Item, logits: Logits) -> Logits:
+    """The logits of an item's windows; of a turn that is read twice, the means of both readings, one behind the other."""
     if not _stands_alone(item):
-        return logits[begin:end]
-    return np.asarray((logits[begin:end] + logits[end : 2 * end - begin]) / 2, dtype=np.float32)
+        return logits
+    half = len(logits) // 2
+    return np.asarray((logits[:half] + logits[half:]) / 2, dtype=np.float32)
 
 
 def _falling(values: dict[str, float]) -> None:
