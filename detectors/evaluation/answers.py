@@ -60,10 +60,7 @@ def _scorer(source: str, path: Path, device: str) -> tuple[str, _Score, dict[str
         thresholds = {head.name: head.threshold for head in read_manifest(folder).heads.values()} if folder else {}
 
         def score(items: Sequence[Item]) -> list[Scores]:
-            return [
-                told.scores if told.scores is not None else Scores.missing(item.side)
-                for item, told in zip(items, stack.score(items), strict=True)
-            ]
+            return [found.told(item.side) for item, found in zip(items, stack.score(items), strict=True)]
 
         return stack.model, score, thresholds
     if folder is None:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from detectors.contract import Item
 from detectors.scorer.explicit import heed
-from detectors.signals import Scores, vocabulary
+from detectors.signals import Scores, Side, vocabulary
 from detectors.signals import Tier as Answered
 
 __all__ = ["Identify", "Stack", "Tier", "Tiered", "merge"]
@@ -42,6 +42,10 @@ class Tiered:
 
     scores: Scores | None
     settled: bool
+
+    def told(self, side: Side) -> Scores:
+        """The scores; where no tier could read the text, all of them missing."""
+        return Scores.missing(side) if self.scores is None else self.scores
 
 
 def merge(upper: Scores, lower: Scores) -> Scores:

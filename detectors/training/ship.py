@@ -124,8 +124,7 @@ def say(tier: Tier | Stack, examples: Sequence[Example] | Sequence[Row]) -> list
 
 
 def _told(scores: Scores | Tiered, item: Item) -> Scores:
-    found = scores.scores if isinstance(scores, Tiered) else scores
-    return Scores.missing(item.side) if found is None else found
+    return scores.told(item.side) if isinstance(scores, Tiered) else scores
 
 
 def row_of(example: Example, at: int) -> Row:

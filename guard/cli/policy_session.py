@@ -40,7 +40,7 @@ def text_scorer() -> TextScorer:
 
     def score(side: Side, text: str, *, before: Sequence[tuple[str, str]], question: int | None, whole: bool) -> Scores:
         context = tuple(Utterance(Speaker(who), said) for who, said in before[-4:] if said)
-        (told,) = stack.score([Item(side, text, context, question, whole)])
-        return told.scores if told.scores is not None else Scores.missing(side)
+        (found,) = stack.score([Item(side, text, context, question, whole)])
+        return found.told(side)
 
     return score

@@ -73,8 +73,7 @@ def play(example: Example, stack: Stack, policy: Policy) -> Iterator[Decision]:
     user, view = Scores.missing(Side.USER), None
 
     def score(items: Sequence[Item]) -> list[Scores]:
-        found = zip(items, stack.score(items), strict=True)
-        return [told.scores if told.scores is not None else Scores.missing(item.side) for item, told in found]
+        return [found.told(item.side) for item, found in zip(items, stack.score(items), strict=True)]
 
     for place, turn in enumerate(turns):
         at += timedelta(seconds=30)
