@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.encoder.evidence import Votes
 from detectors.encoder.framing import Frame
 
-__all__ = ["Backend", "Logits", "OnnxBackend", "padded"]
+__all__ = ["Backend", "Logits", "OnnxBackend", "padded", "voted"]
 
 Logits = NDArray[np.float32]
 """``[frames, outputs]``."""
@@ -23,8 +24,9 @@ _SLACK: Final = 8  # tokens of padding that never matter
 class Backend(Protocol):
     """Runs the network."""
 
-    def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> Logits:
-        """Logits of a padded batch, ``[batch, outputs]`` from ``[batch, tokens]``."""
+    def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> tuple[Logits, Logits]:
+        """Of a padded batch, from ``[batch, tokens]``: logits, ``[batch, outputs]``, and what the heads say of each token
+        alone, ``[batch, tokens, outputs]``."""
         ...
 
 
@@ -42,16 +44,35 @@ class OnnxBackend:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session: Any = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
-    def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> Logits:
+    def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> tuple[Logits, Logits]:
         """See :class:`Backend`."""
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-        logits: Logits = self._session.run(None, feed)[0]
-        return logits
+        logits, votes = self._session.run(None, feed)
+        return logits, votes
 
 
 def padded(backend: Backend, frames: Sequence[Frame], pad: int, outputs: int) -> Logits:
-    """Logits of every frame, in order: frames of like length run together, so that little is padding."""
+    """Logits of every frame, in order."""
     found = np.empty((len(frames), outputs), dtype=np.float32)
+    for places, logits, _ in _batches(backend, frames, pad):
+        found[places] = logits
+    return found
+
+
+def voted(backend: Backend, frames: Sequence[Frame], pad: int, outputs: int) -> tuple[Logits, list[Votes]]:
+    """Logits of every frame, in order, and of each its tokens' votes, ``[tokens, outputs]``."""
+    found = np.empty((len(frames), outputs), dtype=np.float32)
+    votes: list[Votes] = [np.empty((0, outputs), dtype=np.float32)] * len(frames)
+    for places, logits, own in _batches(backend, frames, pad):
+        found[places] = logits
+        for row, at in enumerate(places):
+            votes[at] = own[row, : len(frames[at].ids)]
+    return found, votes
+
+
+def _batches(backend: Backend, frames: Sequence[Frame], pad: int) -> Iterator[tuple[list[int], Logits, Logits]]:
+    """What the backend says of some frames at a time, with their places: frames of like length run together, so that little
+    is padding."""
     order = sorted(range(len(frames)), key=lambda at: len(frames[at].ids))
     start = 0
     while start < len(order):
@@ -72,6 +93,5 @@ def padded(backend: Backend, frames: Sequence[Frame], pad: int, outputs: int) ->
             ids[row, :size] = frames[at].ids
             mask[row, :size] = 1
             types[row, frames[at].scored : size] = 1
-        found[places] = backend.run(ids, mask, types)
+        yield places, *backend.run(ids, mask, types)
         start = end
-    return found

@@ -42,12 +42,14 @@ class TorchBackend:
             dtype = torch.float32 if not cuda else torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
         self._network = restore(weights).to(self._device, dtype).eval()
 
-    def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> Logits:
+    def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> tuple[Logits, Logits]:
         """See :class:`~detectors.encoder.backend.Backend`."""
         with torch.inference_mode():
             inputs = [torch.from_numpy(part).to(self._device) for part in (ids, mask, types)]
-            logits: Logits = self._network(*inputs).float().cpu().numpy()
-        return logits
+            states = self._network.states(*inputs)
+            logits = self._network.head(states, *inputs[1:])
+            votes = self._network.votes(states)
+        return logits.float().cpu().numpy(), votes.float().cpu().numpy()
 
 
 def restore(weights: Path) -> Network:

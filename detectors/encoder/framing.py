@@ -63,6 +63,15 @@ class Framer:
         """The tokens of a text in normal form. Never raises for what it contains."""
         return list(self._tokenizer.encode(_breakable(normalise(text).text), add_special_tokens=False).ids)
 
+    def places(self, text: str) -> list[tuple[int, int]] | None:
+        """Where each of :meth:`tokens` stands in ``text`` as received, half-open in code points; ``None`` where a word was
+        so long that it had to be cut."""
+        found = normalise(text)
+        if _breakable(found.text) != found.text:
+            return None
+        offsets = self._tokenizer.encode(found.text, add_special_tokens=False).offsets
+        return [found.span(start, end) if start < end else (0, 0) for start, end in offsets]
+
     def frame(self, item: Item, *, longest: int = TRAINED) -> Frame:
         """The frame of ``item`` in at most ``longest`` tokens: the context gives way first, the oldest before the newest,
         and only a text that fills the frame alone loses its end."""

@@ -1,4 +1,4 @@
-"""The network: one shared MiniLM encoder, a trunk for each side, heads for many tasks. Needs the extra ``[torch]``."""
+"""The network: one shared MiniLM encoder, a trunk for each side and for emotions, heads. Needs the extra ``[torch]``."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from detectors.encoder.framing import TAGS
-from detectors.encoder.heads import LEVELS, RECENCIES, REPLY_HEADS, USER_HEADS
+from detectors.encoder.heads import EMOTION_HEADS, LEVELS, RECENCIES, REPLY_HEADS, USER_HEADS
 
 __all__ = ["Network"]
 
 _TRUNK: Final = 256
+_PLAIN: Final = len(USER_HEADS) - len(LEVELS) - len(EMOTION_HEADS)  # of a person's turn, beside levels and emotions
 
 
 class Network(nn.Module):
     """From token ids to the logits of :data:`~detectors.encoder.heads.OUTPUTS`.
 
     The state is pooled (mean) over the scored part alone, whose token type is 1; what was said before reaches it through
-    attention. Word embeddings stay as they were trained; the tags have embeddings of their own.
+    attention. Word embeddings stay as they were pre-trained unless they are set free; the tags have embeddings of their own.
     """
 
     def __init__(self, config: BertConfig, tag_ids: Mapping[str, int] | None, *, dropout: float = 0.1) -> None:
@@ -37,11 +38,13 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(dropout)
         width = config.hidden_size
         self.user = nn.Sequential(nn.Linear(width, _TRUNK), nn.GELU())
+        self.emotion = nn.Sequential(nn.Linear(width, _TRUNK), nn.GELU())
         self.reply = nn.Sequential(nn.Linear(width, _TRUNK), nn.GELU())
         self.level = nn.Linear(_TRUNK, 1, bias=False)
         self.first_cut = nn.Parameter(torch.zeros(1))
         self.cut_steps = nn.Parameter(torch.zeros(len(LEVELS) - 1))
-        self.user_heads = nn.Linear(_TRUNK, len(USER_HEADS) - len(LEVELS) + len(RECENCIES))
+        self.user_heads = nn.Linear(_TRUNK, _PLAIN + len(RECENCIES))
+        self.emotion_heads = nn.Linear(_TRUNK, len(EMOTION_HEADS))
         self.reply_heads = nn.Linear(_TRUNK, len(REPLY_HEADS))
         words = self.bert.embeddings.word_embeddings.weight
         words.requires_grad_(False)
@@ -64,17 +67,30 @@ class Network(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
         """Logits, ``[batch, len(OUTPUTS)]``, from ids, mask and types of ``[batch, tokens]``."""
-        states = self.bert(
+        return self.head(self.states(input_ids, attention_mask, token_type_ids), attention_mask, token_type_ids)
+
+    def states(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        """The encoder's last states, ``[batch, tokens, width]``."""
+        found: Tensor = self.bert(
             inputs_embeds=self.embed(input_ids), attention_mask=attention_mask, token_type_ids=token_type_ids
         ).last_hidden_state
-        return self.head(states, attention_mask, token_type_ids)
+        return found
 
     def head(self, states: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
         """Logits from the encoder's states."""
         scored = (attention_mask * token_type_ids).unsqueeze(-1).to(states.dtype)
-        pooled = self.dropout((states * scored).sum(1) / scored.sum(1).clamp(min=1.0))
-        user, reply = self.user(pooled), self.reply(pooled)
+        return self.answer(self.dropout((states * scored).sum(1) / scored.sum(1).clamp(min=1.0)))
+
+    def votes(self, states: Tensor) -> Tensor:
+        """What the heads would say of each token's state alone, ``[batch, tokens, len(OUTPUTS)]``."""
+        batch, tokens, width = states.shape
+        return self.answer(states.reshape(batch * tokens, width)).reshape(batch, tokens, -1)
+
+    def answer(self, pooled: Tensor) -> Tensor:
+        """Logits, ``[rows, len(OUTPUTS)]``, of states of ``[rows, width]``."""
+        user = self.user(pooled)
         levels = self.level(user) + self.cuts()
         others = self.user_heads(user)
-        plain = len(USER_HEADS) - len(LEVELS)
-        return torch.cat([levels, others[:, :plain], self.reply_heads(reply), others[:, plain:]], dim=1)
+        emotions = self.emotion_heads(self.emotion(pooled))
+        replies = self.reply_heads(self.reply(pooled))
+        return torch.cat([levels, others[:, :_PLAIN], emotions, replies, others[:, _PLAIN:]], dim=1)

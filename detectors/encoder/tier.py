@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,17 +11,16 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from detectors.contract import Item
-from detectors.encoder.backend import Backend, Logits, OnnxBackend, padded
-from detectors.encoder.framing import LONGEST, TRAINED, Frame, Framer
+from detectors.encoder.backend import Backend, Logits, OnnxBackend, voted
+from detectors.encoder.evidence import Votes, whole_words
+from detectors.encoder.framing import Framer
 from detectors.encoder.heads import HEADS, LEVELS, OUTPUTS, RECENCIES
 from detectors.encoder.manifest import Manifest, read_manifest
-from detectors.encoder.windows import Plan, combine, plan
+from detectors.encoder.reading import CHARACTERS, Reading, Weigh, read
+from detectors.encoder.windows import combine
 from detectors.signals import SIGNALS, Scores, Side, Tier
 
 __all__ = ["ModelTier", "Weigh", "Words"]
-
-Weigh = Callable[[str, Side], float]
-"""How much a passage of a text asks to be read, at once and by words alone."""
 
 Words = Callable[[Sequence[Item]], Sequence[Mapping[str, float]]]
 """What the lexicon says of each item, by signal; a signal that it is silent on is left out."""
@@ -30,8 +28,8 @@ Words = Callable[[Sequence[Item]], Sequence[Mapping[str, float]]]
 _BEHAVIOUR: Final = "risk.suicide_behaviour"
 _LEVEL: Final = "risk.suicide_level"
 _UNREADABLE: Final = 0.4  # share of unknown tokens above which a text is not in a language the model knows
-_CHARACTERS: Final = 60_000  # of a text that are made into tokens; a turn of 10,000 words has about as many
 _THREADS: Final = 2
+_WITHOUT_A_PLACE: Final = ("emotion.", "answer.", "support.", "distress")  # what a text says as a whole
 
 
 class ModelTier:
@@ -39,7 +37,8 @@ class ModelTier:
 
     A text in a language outside the model's list, without a word, or mostly of tokens that it does not know is missing
     throughout: the lexicon answers for it. A long text is read in windows and is ``covered`` where they hold all of it. A
-    person's turn after others is read with them and by itself, and the mean of both logits counts.
+    person's turn after others is read with them and by itself, and the mean of both logits counts. A signal that reaches its
+    threshold has a span: the words that stand out in the window where it is highest.
     """
 
     def __init__(
@@ -68,64 +67,39 @@ class ModelTier:
 
     def score(self, batch: Sequence[Item]) -> list[Scores]:
         """See :class:`~detectors.scorer.tiers.Tier`."""
-        frames: list[Frame] = []
-        parts: list[tuple[int, int, bool]] = []
-        for item in batch:
-            begin = len(frames)
-            covered = self._frames(item, frames)
-            parts.append((begin, len(frames), covered))
-        logits = (
-            padded(self._backend, frames, self._framer.pad, len(OUTPUTS))
-            if frames
-            else np.empty((0, len(OUTPUTS)), np.float32)
-        )
+        readings = [self._read(item) for item in batch]
+        frames = [frame for reading in readings if reading is not None for frame in reading.frames]
+        logits, votes = voted(self._backend, frames, self._framer.pad, len(OUTPUTS))
         said = self._words(batch) if self._words is not None else [{}] * len(batch)
-        return [
-            self._scores(item, _read(item, logits[begin:end]), known, covered=covered)
-            for item, (begin, end, covered), known in zip(batch, parts, said, strict=True)
-        ]
+        found = []
+        at = 0
+        for item, reading, known in zip(batch, readings, said, strict=True):
+            if reading is None:
+                found.append(Scores.missing(item.side, self.name))
+                continue
+            end = at + len(reading.frames)
+            found.append(self._scores(item, reading, reading.mean(logits[at:end]), votes[at:end], known))
+            at = end
+        return found
 
-    def _frames(self, item: Item, frames: list[Frame]) -> bool:
-        """Adds the item's frames, none where it cannot be read, those of a second reading last; whether they hold all of the
-        text."""
+    def _read(self, item: Item) -> Reading | None:
+        """The item's frames; ``None`` where it cannot be read."""
         if item.language is not None and item.language not in self._manifest.languages:
-            return False
-        text = item.text[:_CHARACTERS]
-        tokens = self._framer.tokens(text)
+            return None
+        tokens = self._framer.tokens(item.text[:CHARACTERS])
         if not tokens or tokens.count(self._framer.unknown) > _UNREADABLE * len(tokens):
-            return False
-        readings = (item, replace(item, context=())) if _stands_alone(item) else (item,)
-        if len(tokens) < TRAINED - 8:
-            frames.extend(self._framer.assemble(reading, tokens) for reading in readings)
-            return True
-        windows = self._plan(item, text, len(tokens))
-        frames.extend(
-            self._framer.assemble(reading, tokens[start:end], longest=min(LONGEST, max(TRAINED, end - start + 8)))
-            for reading in readings
-            for start, end in windows.windows
-        )
-        return windows.covered and len(text) == len(item.text)
+            return None
+        return read(item, tokens, self._framer, weigh=self._weigh)
 
-    def _plan(self, item: Item, text: str, size: int) -> Plan:
-        if self._weigh is None:
-            return plan(size)
-        weigh, per_token = self._weigh, len(text) / size
-        # Tokens are spread over a text evenly enough to find the passage behind a window.
-        return plan(size, lambda start, end: weigh(text[int(start * per_token) : int(end * per_token)], item.side))
-
-    def _scores(self, item: Item, logits: Logits, said: Mapping[str, float], *, covered: bool) -> Scores:
-        if not len(logits):
-            return Scores.missing(item.side, self.name)
+    def _scores(
+        self, item: Item, reading: Reading, logits: Logits, votes: Sequence[Votes], said: Mapping[str, float]
+    ) -> Scores:
         heads = self._heads[item.side]
-        values = combine(
-            [
-                {
-                    head.name: head.calibration.probability(float(row[head.column]), said.get(head.name, 0.0))
-                    for head in heads
-                }
-                for row in logits
-            ]
-        )
+        windows = [
+            {head.name: head.calibration.probability(float(row[head.column]), said.get(head.name, 0.0)) for head in heads}
+            for row in logits
+        ]
+        values = combine(windows)
         if item.question is None:
             values = {name: value for name, value in values.items() if not name.startswith("answer.")}
         if item.side is Side.REPLY:
@@ -140,7 +114,43 @@ class ModelTier:
             level = self._level(values, tags)
             if level is not None:
                 values[_LEVEL] = level
-        return Scores.of(item.side, self.name, values, tier=Tier.FULL, tags=tags, language=item.language, covered=covered)
+        spans = self._spans(item, reading, windows, values, votes)
+        return Scores.of(
+            item.side,
+            self.name,
+            values,
+            tier=Tier.FULL,
+            spans=spans,
+            tags=tags,
+            language=item.language,
+            covered=reading.covered,
+        )
+
+    def _spans(
+        self,
+        item: Item,
+        reading: Reading,
+        windows: Sequence[Mapping[str, float]],
+        values: Mapping[str, float],
+        votes: Sequence[Votes],
+    ) -> dict[str, tuple[int, int]]:
+        """Where in the text each signal stands that reaches its threshold."""
+        flagged = [
+            head
+            for head in self._heads[item.side]
+            if values.get(head.name, 0.0) >= head.threshold and not head.name.startswith(_WITHOUT_A_PLACE)
+        ]
+        places = self._framer.places(item.text[:CHARACTERS]) if flagged else None
+        if places is None:
+            return {}
+        found = {}
+        for head in flagged:
+            window = max(range(len(windows)), key=lambda at, name=head.name: windows[at][name])  # type: ignore[misc]
+            first, last = reading.found(window, head.column, votes)
+            start, end = whole_words(item.text, places[first][0], max(end for _, end in places[first:last]))
+            if start < end:
+                found[head.name] = (start, end)
+        return found
 
     def _level(self, values: dict[str, float], tags: dict[str, str]) -> float | None:
         """The highest ideation level that reaches its threshold, 6 where recent behaviour does; ``None`` without heads."""
@@ -151,20 +161,6 @@ class ModelTier:
         if recent and values[_BEHAVIOUR] >= heads[_BEHAVIOUR].threshold:
             return 6.0
         return float(max((k for k, name in enumerate(LEVELS, 1) if values[name] >= heads[name].threshold), default=0))
-
-
-def _stands_alone(item: Item) -> bool:
-    """Whether a turn is read by itself too: what somebody said before must not stand for what they say now. An answer to a
-    question means nothing without it."""
-    return item.side is Side.USER and bool(item.context) and item.question is None
-
-
-def _read(item: Item, logits: Logits) -> Logits:
-    """The logits of an item's windows; of a turn that is read twice, the means of both readings, one behind the other."""
-    if not _stands_alone(item):
-        return logits
-    half = len(logits) // 2
-    return np.asarray((logits[:half] + logits[half:]) / 2, dtype=np.float32)
 
 
 def _falling(values: dict[str, float]) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from detectors.encoder.framing import Frame, Framer
 from detectors.encoder.heads import HEADS, RECENCIES
 from detectors.training.augment import augment
-from detectors.training.example import RISK, Example
+from detectors.training.example import OTHER_RISK, RISK, Example
 from detectors.training.served import ON_WHOLE, Bag, bags
 
 __all__ = ["Batch", "Mixture", "collate", "draw", "highest", "positive_weights", "targets"]
@@ -23,6 +23,7 @@ _BUCKET: Final = 40  # batches that are sorted by length together
 _WEAK: Final = 0.3  # what an everyday text says of risk, against what the corpus says
 _AT: Final = {name: at for at, name in enumerate(HEADS)}
 _RECENCY: Final = {name: at for at, name in enumerate(RECENCIES)}
+_WEAKLY_TOLD: Final = frozenset((*RISK, *OTHER_RISK))
 _HEAD_WEIGHT: Final = {name: 0.35 if name.startswith("emotion.") else 1.0 for name in HEADS}
 
 Mixture = Mapping[str, float]
@@ -75,7 +76,7 @@ def targets(of: Sequence[tuple[Example, Bag]]) -> tuple[Tensor, Tensor, Tensor]:
             if column is None or bag.whole not in (None, ON_WHOLE[column]):
                 continue
             labels[at, column] = value
-            weak = example.source != "corpus" and name in RISK
+            weak = example.source != "corpus" and name in _WEAKLY_TOLD
             weights[at, column] = _HEAD_WEIGHT[name] * (_WEAK if weak else 1.0)
         if example.recency is not None:
             recency[at] = _RECENCY[example.recency]

@@ -33,6 +33,7 @@ def train(
     init: Path | None = None,
     rate: float | None = None,
     draw: Mapping[str, float] | None = None,
+    words: bool = False,
     device: str = "auto",
     name: str = "handrail-minilm",
     version: str = "0",
@@ -41,7 +42,7 @@ def train(
     """Trains, exports and evaluates; returns the model's folder, ``out/model``.
 
     ``init``: weights of an earlier run (its ``network.pt``) to start from. ``draw``: how much of a source an epoch draws
-    where that is not the default. Raises :class:`TrainingError`.
+    where that is not the default. ``words``: trains word embeddings as well. Raises :class:`TrainingError`.
     """
     # With threads that spin while they wait, a neighbour on one of two cores makes a step ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -76,7 +77,7 @@ def train(
     network = pretrained_network(framer.tags, tokenizer)
     if init is not None:
         load_weights(network, init)
-    plan = Plan(seed=seed, epochs=epochs, minutes=minutes, bf16=device.startswith("cuda"))
+    plan = Plan(seed=seed, epochs=epochs, minutes=minutes, bf16=device.startswith("cuda"), words=words)
     if rate is not None:
         plan = replace(plan, rate=rate)
     if draw:

@@ -10,7 +10,7 @@ from typing import Final
 from detectors.contract import Item, Utterance
 from detectors.signals import Side
 
-__all__ = ["RISK", "Example", "harmless"]
+__all__ = ["OTHER_RISK", "RISK", "Example", "harmless"]
 
 RISK: Final = (
     "risk.suicide", "risk.suicide_ge2", "risk.suicide_ge3", "risk.suicide_ge4", "risk.suicide_ge5",
@@ -19,10 +19,30 @@ RISK: Final = (
 )  # fmt: skip
 """The signals that everyday sources say nothing of, and that are taken as absent where no word of theirs stands."""
 
+OTHER_RISK: Final = (
+    "risk.violence", "violence.target", "violence.intent", "violence.mass", "risk.caregiver_harm",
+    "context.intrusive_unwanted",
+    "abuse.partner", "abuse.sexual", "abuse.child", "abuse.dependent", "abuse.exploitation", "abuse.danger_now",
+    "risk.eating", "risk.eating_medical", "risk.psychosis", "risk.command_voices", "risk.mania",
+    "risk.substance", "risk.overdose_or_withdrawal", "risk.medical_emergency", "risk.means_information",
+)  # fmt: skip
+"""The same of other risks."""
+
 _GRAVE: Final = re.compile(
     r"\b(?:suicid|kill|die|dying|died|dead|death|end(?:ing|ed)? (?:it|my|things)|self.?harm|cut|hurt|harm|hang|overdos|od\b|"
     r"pills|unaliv|kms|kys|sewerslide|gone|disappear|goodbye|not be here|wake up|live|alive|living|existing|jump|bridge|gun|"
     r"shoot|shot|rope|knife|blood|poison|murder|worthless|hopeless|emergency|ambulance|hospital|depress)",
+    re.IGNORECASE,
+)
+
+_TROUBLED: Final = re.compile(
+    r"\b(?:beat|hit|punch|slap|stab|attack|fight|threat|weapon|bomb|revenge|rape|assault|abus|molest|touch|force|groom|"
+    r"blackmail|nudes|traffick|stalk|control|scared|afraid|unsafe|police|husband|wife|boyfriend|girlfriend|partner|ex\b|"
+    r"eat|ate\b|food|meal|calorie|weigh|fat\b|thin|skinny|diet|binge|purg|vomit|starv|fast|anorex|bulimi|body|"
+    r"voice|hear|spirit|demon|god|devil|signs?\b|messag|watch|follow|spy|government|chip|camera|mission|chosen|sleep|awake|"
+    r"energy|spend|spent|drunk|drink|drank|beer|wine|vodka|booze|alcohol|drug|high\b|weed|coke|meth|heroin|opioid|dose|"
+    r"medic|relapse|withdraw|chest|breath|pain|stroke|allerg|bleed|faint|doctor|baby|kid|child|mom|mum|dad|father|mother|"
+    r"thoughts)",
     re.IGNORECASE,
 )
 
@@ -57,6 +77,8 @@ class Example:
 
 
 def harmless(text: str) -> dict[str, float]:
-    """Everyday text as a weak negative of :data:`RISK`: nothing is said of it where any word of death, harm or despair
-    stands, whatever its sense."""
-    return {} if _GRAVE.search(text) else dict.fromkeys(RISK, 0.0)
+    """Everyday text as a weak negative of :data:`RISK` and :data:`OTHER_RISK`: nothing is said of it where any word of
+    death, harm or despair stands, and nothing of other risks where a word stands that people use who tell of them."""
+    if _GRAVE.search(text):
+        return {}
+    return dict.fromkeys(RISK if _TROUBLED.search(text) else (*RISK, *OTHER_RISK), 0.0)

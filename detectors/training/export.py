@@ -6,7 +6,7 @@ import importlib
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -46,22 +46,24 @@ class _Exported(nn.Module):
     def __init__(self, network: Exportable) -> None:
         super().__init__()
         self.network = network
+        self.votes: Callable[[Tensor], Tensor] | None = getattr(network, "votes", None)
         words = network.words().float()
         scale = words.abs().amax(1, keepdim=True).clamp(min=1e-8) / 127
         self.register_buffer("words", torch.round(words / scale).to(torch.int8))
         self.register_buffer("words_scale", scale)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> tuple[Tensor, ...]:
         embedded = self.words[input_ids].float() * self.words_scale[input_ids]
         states = self.network.bert(
             inputs_embeds=embedded, attention_mask=attention_mask, token_type_ids=token_type_ids
         ).last_hidden_state
-        return self.network.head(states, attention_mask, token_type_ids)
+        logits = self.network.head(states, attention_mask, token_type_ids)
+        return (logits,) if self.votes is None else (logits, self.votes(states))
 
 
 def export(network: Exportable, target: Path, *, per_token: bool = False) -> None:
     """Writes ``network`` to ``target`` as ONNX. Its attention must be ``eager``: that is what the fusion knows.
-    ``per_token``: its logits are of each token, not of a text.
+    ``per_token``: its logits are of each token, not of a text. A network that votes has the votes as a second output.
 
     Matrices of the encoder are int8 with a scale a channel, word embeddings int8 with a scale a word; the heads stay in
     single precision.
@@ -73,9 +75,9 @@ def export(network: Exportable, target: Path, *, per_token: bool = False) -> Non
     exported = _Exported(network.cpu()).eval()
     ids = torch.randint(0, config.vocab_size, (2, 12))
     mask, types = torch.ones_like(ids), torch.ones_like(ids)
-    axes = {name: {0: "batch", 1: "tokens"} for name in _INPUTS} | {
-        "logits": {0: "batch", 1: "tokens"} if per_token else {0: "batch"}
-    }
+    each = {0: "batch", 1: "tokens"}
+    outputs = ("logits",) if exported.votes is None else ("logits", "votes")
+    axes = dict.fromkeys((*_INPUTS, *outputs), each) | ({} if per_token else {"logits": {0: "batch"}})
     with tempfile.TemporaryDirectory() as folder, _quiet():
         raw, fused = Path(folder) / "raw.onnx", Path(folder) / "fused.onnx"
         torch.onnx.export(
@@ -83,7 +85,7 @@ def export(network: Exportable, target: Path, *, per_token: bool = False) -> Non
             (ids, mask, types),
             str(raw),
             input_names=list(_INPUTS),
-            output_names=["logits"],
+            output_names=list(outputs),
             dynamic_axes=axes,
             opset_version=_OPSET,
             dynamo=False,
@@ -136,7 +138,9 @@ def _name(graph: Any, layers: int, plain: str) -> None:
         if node.op_type in ("MatMul", "Gemm") and node not in matrices:
             node.name = f"head.{at}"
             if node.op_type == "MatMul":
-                stored[node.input[1]].name = node.input[1] = plain
+                matrix = stored[node.input[1]]
+                matrix.name = node.input[1] = plain
+                stored[plain] = matrix
 
 
 def _rename_words(onnx: Any, path: Path) -> None:

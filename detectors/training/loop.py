@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from detectors.encoder.backend import Logits
 from detectors.encoder.framing import Frame, Framer
-from detectors.encoder.heads import HEADS, LEVELS, OUTPUTS
+from detectors.encoder.heads import EMOTION_HEADS, HEADS, LEVELS, OUTPUTS
 from detectors.encoder.network import Network
 from detectors.evaluation.measures import Ranking, area_under_roc
 from detectors.signals import SIGNALS, Side
@@ -46,7 +46,8 @@ MIXTURE: Final[Mapping[str, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run. ``minutes``: it ends by then, the learning rate fallen to nothing, however many epochs that makes."""
+    """One run. ``minutes``: it ends by then, the learning rate fallen to nothing, however many epochs that makes.
+    ``words``: word embeddings are trained as well."""
 
     seed: int = 1
     epochs: int = 4
@@ -60,6 +61,7 @@ class Plan:
     checkpoint_seconds: float = 180.0
     threads: int | None = None
     bf16: bool = False
+    words: bool = False
 
 
 def infer(network: Network, framer: Framer, examples: Sequence[Example], *, size: int = 64, device: str = "cpu") -> Logits:
@@ -101,6 +103,7 @@ class Trainer:
         if plan.threads:
             torch.set_num_threads(plan.threads)
         self._positive = positive_weights(train, plan.mixture).to(device)
+        network.bert.embeddings.word_embeddings.weight.requires_grad_(plan.words)
         encoder = {id(p) for p in network.bert.parameters()}
         groups = [
             {"params": [p for p in network.parameters() if p.requires_grad and id(p) in encoder], "lr": plan.rate},
@@ -258,32 +261,42 @@ def save_weights(network: Network, path: Path) -> None:
 
 
 def load_weights(network: Network, path: Path) -> None:
-    """Weights of an earlier run, outputs matched by name; an output that it did not have keeps its fresh ones.
+    """Weights of an earlier run, outputs matched by name; an output that it did not have keeps its fresh ones, and emotions
+    start from the trunk that they shared with a person's turn where they had none of their own.
 
     Raises :class:`RunUnfit`.
     """
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         state, outputs = saved["network"], list(saved["outputs"])
+        shared = "emotion_heads.weight" not in state
         own = network.state_dict()
+        had = {
+            name: (layer, row) for layer, names in _rows(outputs, shared=shared).items() for row, name in enumerate(names)
+        }
+        found = dict(state)
         for layer, names in _rows(OUTPUTS).items():
-            had = _rows(outputs)[layer]
             for part in ("weight", "bias"):
-                key = f"{layer}.{part}"
-                rows = own[key].clone()
+                rows = own[f"{layer}.{part}"].clone()
                 for row, name in enumerate(names):
                     if name in had:
-                        rows[row] = state[key][had.index(name)]
-                state[key] = rows
-        network.load_state_dict(state)
+                        before, at = had[name]
+                        rows[row] = state[f"{before}.{part}"][at]
+                found[f"{layer}.{part}"] = rows
+        if shared:
+            found |= {f"emotion.0.{part}": state[f"user.0.{part}"] for part in ("weight", "bias")}
+        network.load_state_dict(found)
     except (OSError, KeyError, TypeError, RuntimeError) as error:
         raise RunUnfit(f"{path} holds no weights of this network ({error}); give a network.pt of this release") from None
 
 
-def _rows(outputs: Sequence[str]) -> dict[str, list[str]]:
-    """Which output each row of the two last layers makes."""
+def _rows(outputs: Sequence[str], *, shared: bool = False) -> dict[str, list[str]]:
+    """Which output each row of the last layers makes. ``shared``: emotions stand among a person's."""
+    emotions = [] if shared else [name for name in outputs if name in EMOTION_HEADS]
     replies = [name for name in outputs if name in SIGNALS and SIGNALS[name].side is Side.REPLY]
-    return {"user_heads": [name for name in outputs if name not in {*LEVELS, *replies}], "reply_heads": replies}
+    apart = {*LEVELS, *emotions, *replies}
+    rows = {"user_heads": [name for name in outputs if name not in apart], "reply_heads": replies}
+    return rows if shared else {**rows, "emotion_heads": emotions}
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path, PurePath
+from typing import Final
 
 from detectors.corpus.reading import FOLDER, read_corpus
 from detectors.training.example import Example
 
 __all__ = ["read"]
 
+_EDITIONS: Final = {"second": 2, "third": 3}
+
 
 def read(folder: Path = FOLDER) -> Iterator[Example]:
-    """All items. ``group`` is the situation; the file's name is a slice, and files ``second-*`` are the second edition."""
+    """All items. ``group`` is the situation; the file's name is a slice, and its first word tells a later edition."""
     for item in read_corpus(folder).items:
         labels = item.labels
-        second = PurePath(item.file).name.startswith("second-")
+        edition = _EDITIONS.get(PurePath(item.file).name.partition("-")[0], 1)
         yield Example(
             "corpus",
             item.situation,
@@ -27,6 +30,6 @@ def read(folder: Path = FOLDER) -> Iterator[Example]:
             labels.whole,
             labels.recency,
             item.voice,
-            (item.file.removesuffix(".txt"), *(("second edition",) if second else ())),
-            2 if second else 1,
+            (item.file.removesuffix(".txt"), *((f"edition {edition}",) if edition > 1 else ())),
+            edition,
         )
