@@ -36,6 +36,7 @@ def card(folder: Path | None = None) -> dict[str, Any]:
             signals[signal.name] = {
                 "threshold": head.threshold if head is not None else None,
                 "ece": head.ece if head is not None else None,
+                "bands": dict(head.bands) if head is not None else {},
                 "tier": "full" if by_model else "lexicon" if signal.name in known else "missing",
             }
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,13 +49,15 @@ class Calibration:
 class Head:
     """One signal that the model answers. ``column``: where its logit stands. ``threshold``: on the calibrated probability,
     where the signal counts as there. ``ece``: expected calibration error on data that did not set the calibration,
-    ``None`` where there was too little of it."""
+    ``None`` where there was too little of it. ``bands``: by share of false positives (``"0.003"``) the value from which no
+    more than that many negatives are flagged, ``None`` where there were too few of them to show it."""
 
     name: str
     column: int
     threshold: float
     calibration: Calibration
     ece: float | None
+    bands: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ def _head(name: str, entry: Mapping[str, Any]) -> Head:
     if not (calibration.slope > 0 and calibration.words >= 0 and math.isfinite(calibration.offset) and 0 < threshold <= 1):
         raise ValueError(f"the calibration or threshold of {name!r}")
     ece = entry.get("ece")
-    return Head(name, HEADS.index(name), threshold, calibration, None if ece is None else float(ece))
+    bands = {str(rate): None if value is None else float(value) for rate, value in entry.get("bands", {}).items()}
+    return Head(name, HEADS.index(name), threshold, calibration, None if ece is None else float(ece), bands)
 
 
 def _digest(path: Path) -> str:

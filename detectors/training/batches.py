@@ -24,7 +24,9 @@ _WEAK: Final = 0.3  # what an everyday text says of risk, against what the corpu
 _AT: Final = {name: at for at, name in enumerate(HEADS)}
 _RECENCY: Final = {name: at for at, name in enumerate(RECENCIES)}
 _WEAKLY_TOLD: Final = frozenset((*RISK, *OTHER_RISK))
-_HEAD_WEIGHT: Final = {name: 0.35 if name.startswith("emotion.") else 1.0 for name in HEADS}
+_GROUP_WEIGHT: Final = {"emotion": 0.35, "intima": 0.35, "support": 0.5}
+"""Groups of many heads that together must not outweigh the others."""
+_HEAD_WEIGHT: Final = {name: _GROUP_WEIGHT.get(name.partition(".")[0], 1.0) for name in HEADS}
 
 Mixture = Mapping[str, float]
 """By source: how much of it each epoch draws, as a share (above 1: some examples more than once)."""

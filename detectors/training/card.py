@@ -74,7 +74,7 @@ def _questions(model: Figures, lexicon: Figures) -> str:
         ours = model.later_refusals
         of_later = (
             both(
-                f"… in the second edition alone ({ours.positives} and {ours.rows - ours.positives})",
+                f"… in the later editions alone ({ours.positives} and {ours.rows - ours.positives})",
                 "auroc",
                 ours,
                 lexicon.later_refusals,
@@ -103,7 +103,7 @@ def _questions(model: Figures, lexicon: Figures) -> str:
             *of_later,
             f"| companionship-reinforcing reply above its plain counterpart ({pairs.pairs} pairs in {pairs.situations} "
             f"situations) | {_interval(pairs.ordered, 2)} | {_interval(lexicon.pairs.ordered, 2)} |",
-            f"| … in the second edition alone ({later.pairs} pairs in {later.situations} situations) "
+            f"| … in the later editions alone ({later.pairs} pairs in {later.situations} situations) "
             f"| {_interval(later.ordered, 2)} | {_interval(lexicon.later_pairs.ordered, 2)} |",
             f"| GoEmotions dev, macro-F1 over {model.categories} categories, cross-fitted thresholds "
             f"| {_plain(model.emotions, 3)} | - |",

@@ -69,7 +69,7 @@ def unseen(test: Sequence[Example]) -> list[tuple[Example, Row]]:
         if example.source == CORPUS:
             slices.append("corpus, voice unseen" if "voice unseen" in example.slices else "corpus, voice seen")
             if example.edition > 1:
-                slices.append("corpus, second edition")
+                slices.append(f"corpus, edition {example.edition}")
         found.append((example, replace(row_of(example, at), slices=tuple(slices))))
     return found
 

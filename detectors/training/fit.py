@@ -16,6 +16,7 @@ from detectors.encoder.heads import HEADS
 from detectors.encoder.manifest import Calibration, Head
 from detectors.evaluation.measures import (
     Bins,
+    Curve,
     Ranking,
     Vector,
     area_under_roc,
@@ -34,6 +35,8 @@ LEAST: Final = 6
 
 _FALSE_POSITIVES: Final = 0.01
 _BOUNDS: Final = (0.02, 0.98)
+_BANDS: Final = (0.01, 0.003, 0.001)
+_SHOWN: Final = 3.0  # none of n shows at most 3/n (Hanley and Lippman-Hand 1983)
 PREVALENCE: Final[Mapping[Side, float]] = {Side.USER: 0.03, Side.REPLY: 0.05}
 """What share of texts a signal is at least calibrated for: a probability that was right for one everyday turn in a thousand
 would never come near the numbers that policies are written in."""
@@ -124,9 +127,8 @@ def fit(
         threshold = best_f1_threshold(curve) if emotion else threshold_at_false_positives(curve, _FALSE_POSITIVES)
         threshold = min(max(threshold, _BOUNDS[0]), _BOUNDS[1])
         groups = [f"{examples[at].source}/{examples[at].group}" for at in places]
-        heads.append(
-            Head(name, column, round(threshold, 4), _rounded(calibration), _crossed(name, soft, own, said, weights, groups))
-        )
+        ece = _crossed(name, soft, own, said, weights, groups)
+        heads.append(Head(name, column, round(threshold, 4), _rounded(calibration), ece, _bands(curve)))
     return Fitted(tuple(heads), left)
 
 
@@ -141,6 +143,16 @@ def _held(calibration: Calibration, labels: Vector, logits: Vector, words: Vecto
             lowest = max(lowest, threshold_at_false_positives(curve, most))
     lowest = min(lowest, _BOUNDS[1])
     return replace(calibration, offset=calibration.offset - math.log(lowest / (1 - lowest)))
+
+
+def _bands(curve: Curve) -> dict[str, float | None]:
+    """By share of false positives, the value from which no more of the negatives are flagged; ``None`` where so few of them
+    cannot show that."""
+    negatives = float(curve.negatives[-1])
+    return {
+        f"{rate:g}": round(min(threshold_at_false_positives(curve, rate), 1.0), 4) if negatives * rate >= _SHOWN else None
+        for rate in _BANDS
+    }
 
 
 def _served(name: str, calibration: Calibration, logits: Vector, said: Sequence[Mapping[str, float]]) -> Vector:

@@ -95,6 +95,7 @@ def calibrate(
                 "threshold": head.threshold,
                 "ece": head.ece,
                 "tier": "full",
+                "bands": dict(head.bands),
                 "calibration": asdict(head.calibration),
             }
             for head in fitted.heads
