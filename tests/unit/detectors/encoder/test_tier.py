@@ -29,11 +29,16 @@ class Counting:
     def __init__(self) -> None:
         self.shapes: list[tuple[int, int]] = []
 
-    def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> Logits:
+    def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> tuple[Logits, Logits]:
         self.shapes.append((ids.shape[0], ids.shape[1]))
         assert (types <= mask).all()
         counts = types.sum(1, keepdims=True) - 10.0
-        return np.repeat(counts, len(OUTPUTS), axis=1).astype(np.float32)
+        return _alike(np.repeat(counts, len(OUTPUTS), axis=1).astype(np.float32), ids)
+
+
+def _alike(logits: Logits, ids: NDArray[np.int64]) -> tuple[Logits, Logits]:
+    """The logits, and every token voting for what the whole says."""
+    return logits, np.repeat(logits[:, None, :], ids.shape[1], axis=1)
 
 
 def _model(folder: Path, **changes: object) -> Path:
@@ -96,9 +101,9 @@ def test_a_turn_after_others_is_read_by_itself_too(tmp_path: Path) -> None:
     class Crowded(Counting):
         """The logit is the number of tokens in the frame: what was said before raises it."""
 
-        def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> Logits:
+        def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> tuple[Logits, Logits]:
             super().run(ids, mask, types)
-            return np.repeat(mask.sum(1, keepdims=True) / 20, len(OUTPUTS), axis=1).astype(np.float32)
+            return _alike(np.repeat(mask.sum(1, keepdims=True) / 20, len(OUTPUTS), axis=1).astype(np.float32), ids)
 
     manifest = read_manifest(_model(tmp_path))
     before = (Utterance(Speaker.USER, "i want to die"), Utterance(Speaker.ASSISTANT, "how are you"))
@@ -133,10 +138,10 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
 @given(logits=st.lists(st.floats(-8, 8), min_size=len(LEVELS), max_size=len(LEVELS)))
 def test_levels_never_rise(manifest: Manifest, logits: list[float]) -> None:
     class Given(Counting):
-        def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> Logits:
+        def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> tuple[Logits, Logits]:
             found = np.zeros((len(ids), len(OUTPUTS)), dtype=np.float32)
             found[:, : len(LEVELS)] = logits
-            return found
+            return _alike(found, ids)
 
     tier = ModelTier(manifest, Given())
     (scores,) = tier.score([Item(Side.USER, "hello")])
