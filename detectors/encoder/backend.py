@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detectors.encoder.evidence import Votes
 from detectors.encoder.framing import Frame
 
-__all__ = ["Backend", "Logits", "OnnxBackend", "padded", "voted"]
+__all__ = ["Backend", "Logits", "OnnxBackend", "OnnxTagger", "padded", "voted"]
 
 Logits = NDArray[np.float32]
 """``[frames, outputs]``."""
@@ -30,7 +30,7 @@ class Backend(Protocol):
         ...
 
 
-class OnnxBackend:
+class _OnnxGraph:
     """int8 on CPU."""
 
     def __init__(self, weights: str, *, threads: int = 2) -> None:
@@ -44,11 +44,27 @@ class OnnxBackend:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session: Any = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
+    def _outputs(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> Sequence[Logits]:
+        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+        found: Sequence[Logits] = self._session.run(None, feed)
+        return found
+
+
+class OnnxBackend(_OnnxGraph):
+    """A model with logits and votes, in int8 on CPU."""
+
     def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> tuple[Logits, Logits]:
         """See :class:`Backend`."""
-        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-        logits, votes = self._session.run(None, feed)
+        logits, votes = self._outputs(ids, mask, types)
         return logits, votes
+
+
+class OnnxTagger(_OnnxGraph):
+    """A model that answers for each token, in int8 on CPU."""
+
+    def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> Logits:
+        """Logits of a padded batch, ``[batch, tokens, outputs]`` from ``[batch, tokens]``."""
+        return self._outputs(ids, mask, types)[0]
 
 
 def padded(backend: Backend, frames: Sequence[Frame], pad: int, outputs: int) -> Logits:

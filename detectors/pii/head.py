@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from detectors.encoder.backend import OnnxBackend
+from detectors.encoder.backend import OnnxTagger
 from detectors.encoder.errors import ModelUnfit
 from detectors.pii.manifest import Manifest, read_manifest
 from detectors.pii.pieces import Piecer, Pieces, windows
@@ -44,7 +44,7 @@ class Name:
 
 
 class Network(Protocol):
-    """Runs the network: :class:`~detectors.encoder.backend.OnnxBackend`."""
+    """Runs the network: :class:`~detectors.encoder.backend.OnnxTagger`."""
 
     def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> NDArray[np.float32]:
         """Logits, ``[batch, tokens, tags]``."""
@@ -68,7 +68,7 @@ class Head:
         threads = max(1, min(_THREADS, len(os.sched_getaffinity(0))))
         try:
             piecer = Piecer(Tokenizer.from_file(str(manifest.tokenizer)))
-            network = OnnxBackend(str(manifest.weights), threads=threads)
+            network = OnnxTagger(str(manifest.weights), threads=threads)
         except Exception as error:  # each of the two libraries has errors of its own
             raise ModelUnfit(
                 f"{manifest.weights} with {manifest.tokenizer} cannot be served ({type(error).__name__}); train it again"

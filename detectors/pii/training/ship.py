@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from tokenizers import Tokenizer
 
-from detectors.encoder.backend import OnnxBackend
+from detectors.encoder.backend import OnnxTagger
 from detectors.encoder.manifest import MODELS
 from detectors.evaluation.intervals import Estimate
 from detectors.pii.head import Head, log_probabilities, names_in
@@ -75,7 +75,7 @@ def build(
         "tags": list(TAGS),
         "shapes": list(SHAPES),
         "longest": LONGEST,
-        "outside": _bias(OnnxBackend(str(weights)), piecer, material),
+        "outside": _bias(OnnxTagger(str(weights)), piecer, material),
     }
     _write(folder, manifest)
     head = Head.of(read_manifest(folder))
@@ -105,7 +105,7 @@ def figures(head: Head, material: Material) -> dict[str, Any]:
     return found
 
 
-def _bias(network: OnnxBackend, piecer: Piecer, material: Material) -> float:
+def _bias(network: OnnxTagger, piecer: Piecer, material: Material) -> float:
     """What to add to the log probability of no name, so that F1.5 on validation is highest: a name that stays is worse than
     a word that goes."""
     texts = [*material.validation, *map(_lower, material.validation)]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from detectors.encoder.backend import OnnxBackend
+from detectors.encoder.backend import OnnxTagger
 from detectors.pii.head import Head, log_probabilities
 from detectors.pii.manifest import read_manifest
 from detectors.pii.network import TagNetwork, eager_tags, small_tags
@@ -78,7 +78,7 @@ def test_int8_says_what_single_precision_says(piecer: Piecer, tmp_path: Path) ->
                 logits: np.ndarray = network(*(torch.from_numpy(part) for part in (ids, mask, types))).numpy()
             return logits
 
-    one = np.exp(log_probabilities(pieces, OnnxBackend(str(tmp_path / "model.onnx")), piecer))
+    one = np.exp(log_probabilities(pieces, OnnxTagger(str(tmp_path / "model.onnx")), piecer))
     other = np.exp(log_probabilities(pieces, Torch(), piecer))
     assert one.shape == (len(pieces.words), 7)
     assert np.abs(one - other).max() < 0.05
