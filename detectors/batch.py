@@ -21,7 +21,7 @@ from detectors.passages import reply_items
 from detectors.scorer.tiers import Tiered
 from detectors.signals import Scores, Side, Tier, vocabulary
 
-__all__ = ["LONGEST_LINE", "Asked", "Unread", "Worker", "read_lines", "score_rows"]
+__all__ = ["LONGEST_LINE", "Asked", "Row", "Unread", "Worker", "read_lines", "read_row", "score_rows"]
 
 _ROWS: Final = 64  # read ahead, so that a model gets whole batches
 _ITEMS: Final = 256  # scored at once, however many sentences a reply has
@@ -54,8 +54,11 @@ class Worker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
+    """A row's last message, ``text``, as what the scorer is asked of it."""
+
     id: str
+    text: str
     items: tuple[Item, ...]
 
 
@@ -67,33 +70,34 @@ def score_rows(lines: Iterable[Line], worker: Worker, *, asked: Asked | None = N
     the reply said before, and once as a whole: a signal is the highest over the sentences, but for those that are judged on
     the whole. A signal that nobody answered is ``null``. Never raises for what a line holds.
     """
-    ahead: list[_Row | Bad] = []
+    ahead: list[Row | Bad] = []
     waiting = 0
     for number, line in numbered(iter(lines)):
-        row = _read(line, number, asked)
+        row = read_row(line, number, asked)
         ahead.append(row)
-        waiting += len(row.items) if isinstance(row, _Row) else 0
+        waiting += len(row.items) if isinstance(row, Row) else 0
         if len(ahead) >= _ROWS or waiting >= _ITEMS:
             yield from _scored(ahead, worker)
             ahead, waiting = [], 0
     yield from _scored(ahead, worker)
 
 
-def _read(line: Line, number: int, asked: Asked | None) -> _Row | Bad:
+def read_row(line: Line, number: int, asked: Asked | None) -> Row | Bad:
+    """A line as a row, or why it is none. ``asked``: see :func:`score_rows`."""
     try:
         return _row(parsed(line), asked)
     except RowError as error:
         return Bad(error.id, number, str(error))
 
 
-def _row(value: object, asked: Asked | None) -> _Row:
+def _row(value: object, asked: Asked | None) -> Row:
     row, name = identity(value, '{"id": …, "messages": […]}')
     messages = row.get("messages")
     if not isinstance(messages, list) or not messages:
         raise RowError("messages must be a list with at least one message", name)
     said = [_utterance(message, at, name) for at, message in enumerate(messages)]
     items = _user_items(said, asked) if said[-1].speaker is Speaker.USER else _reply_items(said)
-    return _Row(name, tuple(items))
+    return Row(name, said[-1].text, tuple(items))
 
 
 def _utterance(message: object, at: int, name: str) -> Utterance:
@@ -132,8 +136,8 @@ def _reply_items(said: Sequence[Utterance]) -> list[Item]:
     return reply_items(last.text, before, language=_language(before))
 
 
-def _scored(rows: Sequence[_Row | Bad], worker: Worker) -> Iterator[str]:
-    items = [item for row in rows if isinstance(row, _Row) for item in row.items]
+def _scored(rows: Sequence[Row | Bad], worker: Worker) -> Iterator[str]:
+    items = [item for row in rows if isinstance(row, Row) for item in row.items]
     found: list[Scores | None] = []
     for start in range(0, len(items), _ITEMS):
         found.extend(told.scores for told in worker.score(items[start : start + _ITEMS]))

@@ -51,7 +51,9 @@ class Framer:
         tokenizer.no_truncation()
         self._tokenizer = tokenizer
         self._cls, self._sep, self.pad, self.unknown = (self._id(token) for token in ("[CLS]", "[SEP]", "[PAD]", "[UNK]"))
+        self.mask = self._id("[MASK]")
         self.tags = {tag: self._id(f"[unused{at}]") for at, tag in enumerate(TAGS)}
+        self.marks = frozenset((self._cls, self._sep, self.pad, *self.tags.values()))
 
     def _id(self, token: str) -> int:
         found = self._tokenizer.token_to_id(token)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from guard.cli import admin, audit, dashboards, deliveries, models, policy, redact
+from guard.cli import admin, attribute, audit, dashboards, deliveries, models, policy, redact
 from guard.cli.options import DatabaseUrl, DataDir, console, device_name, settings_from
 
 if TYPE_CHECKING:
@@ -191,6 +191,7 @@ for group in (admin.tenant, admin.key, admin.reviewer, admin.channel, admin.db):
 for name, commands in (("policy", policy), ("audit", audit), ("dashboards", dashboards), ("deliveries", deliveries)):
     app.add_typer(commands.app, name=name)
 app.command("redact")(redact.redact)
+app.command("attribute")(attribute.attribute)
 
 
 def _check_key(settings: Settings) -> None:

@@ -1,0 +1,147 @@
+"""What one signal of one message rests on, word by word. Needs the extra ``[torch]``."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from detectors.attribution.errors import AttributionUnfit
+from detectors.attribution.gradients import Attributed, Gradients
+from detectors.contract import Item
+from detectors.encoder.framing import Framer
+from detectors.encoder.manifest import Head, read_manifest
+from detectors.encoder.reading import CHARACTERS, Reading, Weigh, read
+from detectors.sentences import split
+from detectors.signals import SIGNALS, Side
+
+__all__ = ["Attribution", "Attributor", "Word"]
+
+_WORD: Final = re.compile(r"\S+")
+
+Words = Callable[[Sequence[Item]], Sequence[Mapping[str, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """``start`` and ``end``: half-open, in code points of the message as received. ``weight``: logits that it adds."""
+
+    start: int
+    end: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """A signal's calibrated ``value``, its ``logit``, and what makes the difference to ``baseline``, the logit of the same
+    text with its words masked: the ``words`` of the window that is highest, and the ``context``, all that was said before.
+    ``gap``: by how many logits the sum misses the difference. ``complete``: whether that is little."""
+
+    value: float
+    logit: float
+    baseline: float
+    words: tuple[Word, ...]
+    context: float
+    gap: float
+    complete: bool
+
+
+class Attributor:
+    """Attributes signals of the model in a folder. One thread at a time."""
+
+    def __init__(self, folder: Path, *, words: Words | None = None, weigh: Weigh | None = None) -> None:
+        """``words`` and ``weigh``: the lexicon's, as the model's tier has them. Raises
+        :class:`~detectors.encoder.errors.ModelUnfit`."""
+        manifest = read_manifest(folder)
+        self._framer = Framer(Tokenizer.from_file(str(manifest.tokenizer)))
+        self._gradients = Gradients(manifest.weights, self._framer.mask, self._framer.marks)
+        self._heads, self._words, self._weigh = manifest.heads, words, weigh
+        self.model = manifest.model
+
+    def head(self, name: str) -> Head:
+        """The head of a signal. Raises :class:`AttributionUnfit` where it has none."""
+        if name in self._heads:
+            return self._heads[name]
+        if name in SIGNALS:
+            raise AttributionUnfit(
+                f"{name} is not answered by {self.model}; `handrail model show` lists who answers what, and a signal of the "
+                "lexicon rests on the span that stands beside its score"
+            )
+        near = get_close_matches(name, self._heads, 1)
+        hint = f"did you mean {near[0]}?" if near else "`handrail model show` lists them"
+        raise AttributionUnfit(f"there is no signal {name!r}; {hint}")
+
+    def attribute(self, items: Sequence[Item], text: str, name: str) -> Attribution | None:
+        """What ``name`` rests on in a message: ``items`` are what the scorer is asked of it, ``text`` is the whole message.
+
+        ``None`` where the message is of the other side, or the model has nothing to read in it. Raises
+        :class:`AttributionUnfit` for a signal without a head.
+        """
+        head = self.head(name)
+        asked = [
+            (item, start)
+            for item, start in zip(items, _starts(items, text), strict=True)
+            if item.side is SIGNALS[name].side and (item.side is Side.USER or item.whole == SIGNALS[name].whole)
+        ]
+        best: tuple[float, Item, int, Reading, int] | None = None
+        for item, start in asked:
+            tokens = self._framer.tokens(item.text[:CHARACTERS])
+            if not tokens:
+                continue
+            reading = read(item, tokens, self._framer, weigh=self._weigh)
+            logits = np.array([self._gradients.logits(reading.frames, head.column)]).T
+            windows = reading.mean(logits)[:, 0]
+            window = int(windows.argmax())
+            if best is None or windows[window] > best[0]:
+                best = (float(windows[window]), item, start, reading, window)
+        if best is None:
+            return None
+        logit, item, start, reading, window = best
+        paths = [self._gradients.path(frame, head.column) for frame in reading.frames[window :: len(reading.windows)]]
+        said = self._words([item])[0].get(name, 0.0) if self._words is not None else 0.0
+        return self._told(head.calibration.probability(logit, said), text, item, start, reading.windows[window], paths)
+
+    def _told(
+        self, value: float, text: str, item: Item, start: int, window: tuple[int, int], paths: Sequence[Attributed]
+    ) -> Attribution:
+        size = window[1] - window[0]
+        # The text ends where a frame does, before its closing token; what stands before it are tags and the context.
+        own = np.mean([path.weights[-1 - size : -1] for path in paths], axis=0)
+        before = float(np.mean([path.weights[: -1 - size].sum() for path in paths]))
+        places = self._framer.places(item.text[:CHARACTERS])
+        words = () if places is None else _words_of(text, [(start + a, start + b) for a, b in places[slice(*window)]], own)
+        return Attribution(
+            value=value,
+            logit=float(np.mean([path.logit for path in paths])),
+            baseline=float(np.mean([path.baseline for path in paths])),
+            words=words,
+            context=before,
+            gap=float(np.mean([path.gap for path in paths])),
+            complete=all(path.complete for path in paths),
+        )
+
+
+def _starts(items: Sequence[Item], text: str) -> list[int]:
+    """Where each item's text begins in the message: a reply's passages in their order, everything else at its start."""
+    passages = iter(start for start, end in split(text) if text[start:end].strip())
+    return [0 if item.side is Side.USER or item.whole else next(passages) for item in items]
+
+
+def _words_of(text: str, places: Sequence[tuple[int, int]], weights: NDArray[np.float64]) -> tuple[Word, ...]:
+    """The weights of tokens as those of the words that they are in."""
+    spans = [match.span() for match in _WORD.finditer(text)]
+    firsts = [start for start, _ in spans]
+    total: dict[int, float] = {}
+    for (start, end), weight in zip(places, weights, strict=True):
+        if start < end and spans:
+            at = max(bisect_right(firsts, start) - 1, 0)
+            total[at] = total.get(at, 0.0) + float(weight)
+    return tuple(Word(*spans[at], weight) for at, weight in sorted(total.items()))
