@@ -101,6 +101,9 @@ def test_what_cannot_be_resumed_is_told(framer: Framer, tmp_path: Path) -> None:
         _trainer(framer, tmp_path, rate=0.5).resume()
 
 
+_REPLIES = ("companion.", "boundary.", "refusal.", "ccs.", "harm.", "support.")
+
+
 def test_weights_are_matched_by_the_names_of_outputs(framer: Framer, tmp_path: Path) -> None:
     from detectors.training.loop import load_weights, save_weights
     from detectors.training.pretrained import small_network
@@ -124,6 +127,35 @@ def test_weights_are_matched_by_the_names_of_outputs(framer: Framer, tmp_path: P
     assert torch.equal(second.reply_heads.weight[row + 1], first.reply_heads.weight[row + 1])
     with pytest.raises(RunUnfit, match="no weights"):
         load_weights(second, tmp_path / "none.pt")
+
+
+def test_emotions_start_from_the_trunk_that_they_shared_before(framer: Framer, tmp_path: Path) -> None:
+    """Weights of version 2, whose emotions stood among a person's heads, and which lacked the later ones."""
+    from detectors.encoder.heads import EMOTION_HEADS, LATER, OUTPUTS
+    from detectors.training.loop import load_weights, save_weights
+    from detectors.training.pretrained import small_network
+
+    network = small_network(tokenizer().get_vocab_size(), framer.tags)
+    save_weights(network, tmp_path / "network.pt")
+    saved = torch.load(tmp_path / "network.pt", weights_only=True)
+    state = saved["network"]
+    before = [name for name in OUTPUTS if name not in LATER]
+    own = [name for name in before if name in EMOTION_HEADS or (not name.startswith(_REPLIES) and name not in LEVELS)]
+    saved["outputs"] = [name for name in before if name in LEVELS] + own + [n for n in before if n.startswith(_REPLIES)]
+    for part in ("weight", "bias"):
+        rows = state["user_heads." + part]
+        state["user_heads." + part] = torch.randn(len(own), *rows.shape[1:])
+        state["reply_heads." + part] = state["reply_heads." + part][: sum(n.startswith(_REPLIES) for n in before)]
+        for name in (f"emotion_heads.{part}", f"emotion.0.{part}"):
+            del state[name]
+    torch.save(saved, tmp_path / "older.pt")
+    load_weights(network, tmp_path / "older.pt")
+    assert torch.equal(network.emotion[0].weight, network.user[0].weight)
+    joy = own.index("emotion.joy")
+    assert torch.equal(network.emotion_heads.weight[EMOTION_HEADS.index("emotion.joy")], state["user_heads.weight"][joy])
+    distress = own.index("distress")
+    place = [name for name in HEADS if name not in LEVELS].index("distress")
+    assert torch.equal(network.user_heads.weight[place], state["user_heads.weight"][distress])
 
 
 def test_the_exported_file_says_the_same_on_both_backends(framer: Framer, tmp_path: Path) -> None:
