@@ -43,8 +43,34 @@ would never come near the numbers that policies are written in."""
 
 _ACTED_ON: Final = ("risk.", "concern.", "warning.", "abuse.", "violence.", "context.", "harm.", "companion.")
 _ACTING: Final = 0.5  # policies act from here on
-_ACTED: Final = 0.005  # of all negatives, how many may reach that at most
-_ACTED_NEAR: Final = 0.01  # of the corpus's own, which are look-alikes and neighbours
+
+
+@dataclass(frozen=True, slots=True)
+class _Budget:
+    """How many negatives may reach the value from which policies act: of all of them, and of the corpus's own, which are
+    look-alikes and neighbours."""
+
+    all: float
+    near: float
+
+
+_ACTED: Final = _Budget(0.005, 0.01)
+_CALLED: Final = dict.fromkeys(
+    (
+        "risk.suicide_ge4", "risk.suicide_ge5", "risk.suicide_behaviour", "risk.suicide_high", "risk.method_seeking",
+        "risk.means_information", "risk.command_voices", "risk.caregiver_harm", "abuse.danger_now", "violence.intent",
+    ),
+    _Budget(0.001, 0.005),
+)  # fmt: skip
+"""Signals of which one value alone calls a person within hours."""
+
+_PAGED: Final = dict.fromkeys(
+    ("risk.emergency_now", "risk.suicide_imminent", "risk.overdose_or_withdrawal", "risk.medical_emergency"),
+    _Budget(0.0003, 0.003),
+)
+"""Signals of which one value alone pages somebody at once."""
+
+_BUDGETS: Final = {**_CALLED, **_PAGED}
 _NEAR: Final = "corpus"
 _MARGIN: Final = 0.01  # by so much the lexicon's AUROC must be the higher one for its word to stand
 _ROUNDS: Final = 80
@@ -115,7 +141,7 @@ def fit(
         said = [lexicon[at] for at in places]
         if name.startswith(_ACTED_ON):
             near = np.array([examples[at].source == _NEAR for at in places])
-            calibration = _held(calibration, labels, own, words, near)
+            calibration = _held(calibration, _BUDGETS.get(name, _ACTED), labels, own, words, near)
         values = _served(name, calibration, own, said)
         if all(name in lexicon[at] for at in places):
             area, other = (area_under_roc(Ranking(labels, each).curve()) for each in (values, words))
@@ -132,12 +158,14 @@ def fit(
     return Fitted(tuple(heads), left)
 
 
-def _held(calibration: Calibration, labels: Vector, logits: Vector, words: Vector, near: NDArray[np.bool_]) -> Calibration:
-    """The calibration with an offset so low that few negatives reach the value from which policies act, of all and of the
-    corpus's look-alikes (``near``) each."""
+def _held(
+    calibration: Calibration, budget: _Budget, labels: Vector, logits: Vector, words: Vector, near: NDArray[np.bool_]
+) -> Calibration:
+    """The calibration with an offset so low that no more negatives reach the value from which policies act than ``budget``
+    has, of all and of the corpus's look-alikes (``near``) each."""
     values = np.array([calibration.probability(float(x), float(w)) for x, w in zip(logits, words, strict=True)])
     lowest = _ACTING
-    for among, most in ((np.ones_like(near), _ACTED), (near, _ACTED_NEAR)):
+    for among, most in ((np.ones_like(near), budget.all), (near, budget.near)):
         if (labels[among] < 0.5).any():
             curve = Ranking(labels[among], values[among]).curve()
             lowest = max(lowest, threshold_at_false_positives(curve, most))
