@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from detectors.evaluation.answers import Answered, Listener, answer
-from detectors.evaluation.comparison import MARGINS, Comparison, compare
+from detectors.evaluation.comparison import MARGINS, Comparison, Verdict, compare, overall
 from detectors.evaluation.delay import Sessions, sessions
 from detectors.evaluation.errors import RowsUnfit
 from detectors.evaluation.grades import Correlation, Ordering, correlations, orderings
@@ -33,6 +33,7 @@ class Plan:
     ``model``, ``against``: whose answers, see :func:`~detectors.evaluation.answers.answer`. ``thresholds``: in place of the
     model's own. ``rate``: the share of false positives at which a signal without a threshold gets one, from these very rows,
     and at which two models are compared. ``resampled``: resamples of an interval, half as many in a slice.
+    ``required``: signals without which no verdict is given.
     """
 
     model: str = "full"
@@ -42,6 +43,7 @@ class Plan:
     rate: float = 0.01
     margins: Mapping[str, float] = field(default_factory=lambda: MARGINS)
     resampled: int = RESAMPLES
+    required: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ class Evaluation:
     sessions: tuple[Sessions, ...]
     macro_f1: tuple[float, Mapping[str, float]] | None
     comparisons: tuple[Comparison, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the model is worse than the other."""
+        return overall(self.comparisons, self.plan.required)
 
 
 def narrowed(rows: Sequence[Row], signals: Sequence[str]) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -21,8 +21,8 @@ __all__ = ["MARGINS", "Comparison", "Point", "Verdict", "compare", "overall"]
 MARGINS: Final[Mapping[str, float]] = MappingProxyType({"auroc": 0.005, "recall_at_1pct": 0.02, "recall_at_0.1pct": 0.05})
 """How much lower a figure may be and still pass as no worse: proposals, not findings."""
 
-_NEEDED: Final = {"auroc": 1, "recall_at_1pct": 300, "recall_at_0.1pct": 3000}
-"""Negatives below which a figure decides nothing: no result could show that the rate is kept (rule of three)."""
+_NEEDED: Final = {"auroc": 1, "recall_at_1pct": 1_000, "recall_at_0.1pct": 10_000}
+"""Negatives below which a figure decides nothing: fewer than ten of them stand above the rate."""
 
 _LISTED: Final = 50
 
@@ -104,10 +104,16 @@ def compare(
     return found
 
 
-def overall(comparisons: Iterable[Comparison]) -> Verdict:
-    """Of all signals on all their rows: worse where one is, no worse where all are."""
-    verdicts = [one.verdict for one in comparisons if one.slice == ALL]
-    return _together(verdicts, "" if verdicts else "nothing to compare")
+def overall(comparisons: Iterable[Comparison], required: Container[str] = ()) -> Verdict:
+    """Of all signals on all their rows: worse where one is, no worse where all are that have enough positives.
+
+    ``required``: signals that leave it open where they have too few.
+    """
+    every = [one for one in comparisons if one.slice == ALL]
+    counted = [
+        one.verdict for one in every if one.verdict is Verdict.WORSE or not one.insufficient or one.signal in required
+    ]
+    return _together(counted, "" if counted else "nothing to go by")
 
 
 def _together(verdicts: Iterable[Verdict], why: str) -> Verdict:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.evaluation.intervals import RESAMPLES, Estimate, estimate, resamples
+from detectors.evaluation.intervals import RESAMPLES, Estimate, estimate, of_share, resamples
 from detectors.evaluation.measures import Vector
 from detectors.evaluation.study import ENOUGH
 from detectors.evaluation.table import Table
@@ -93,10 +93,11 @@ def delays(
         figures = estimate(lambda mass, late=late, early=before[with_cue]: _figures(late, early, mass), weights)  # type: ignore[misc]
         alarms = estimate(lambda mass, false=false: [_share(false, mass)], resamples(np.arange(len(false)), resampled))  # type: ignore[misc]
         count = int(with_cue.sum())
+        within = {turns: of_share(share, count) for turns, share in zip(WITHIN, figures[4:], strict=True)}
         found.append(
             Sessions(
-                signal, name, threshold, count, int(quiet.sum()), count < ENOUGH, figures[0],
-                dict(zip(WITHIN, figures[4:], strict=True)), figures[1], figures[2], figures[3], alarms[0],
+                signal, name, threshold, count, len(false), count < ENOUGH, of_share(figures[0], count), within,
+                figures[1], figures[2], of_share(figures[3], count), of_share(alarms[0], len(false)),
             )
         )  # fmt: skip
     return found

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.evaluation.measures import Vector
+from detectors.evaluation.proportions import upper_bound
 
-__all__ = ["RESAMPLES", "Estimate", "Resamples", "estimate", "resamples"]
+__all__ = ["RESAMPLES", "Estimate", "Resamples", "estimate", "of_share", "resamples"]
 
 RESAMPLES: Final = 400
 _SEED: Final = 20_261_127
@@ -63,6 +64,16 @@ def estimate(
     values = measures(None)
     drawn = np.array([measures(weight) for weight in weights], dtype=np.float64).reshape(len(weights), len(values))
     return [_interval(value, drawn[:, at]) for at, value in enumerate(values)]
+
+
+def of_share(found: Estimate, rows: int) -> Estimate:
+    """A share of ``rows`` with an interval that does not collapse: where none or all of them were seen, no resample says
+    anything else, and the exact bound takes its place."""
+    if found.value == 0:
+        return Estimate(0.0, 0.0, max(found.high, upper_bound(0, rows, 0.975)))
+    if found.value == 1:
+        return Estimate(1.0, min(found.low, 1 - upper_bound(0, rows, 0.975)), 1.0)
+    return found
 
 
 def _interval(value: float, drawn: Vector) -> Estimate:

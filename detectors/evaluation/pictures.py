@@ -13,6 +13,7 @@ from detectors.evaluation.axes import COLOURS, Axes, Scale
 from detectors.evaluation.command import Evaluation
 from detectors.evaluation.intervals import Resamples, estimate, resamples
 from detectors.evaluation.measures import Bins, Curve, Ranking, Vector
+from detectors.evaluation.slices import natural
 from detectors.evaluation.study import ALL, Finding
 from detectors.evaluation.table import Cut, Table
 from detectors.signals import SIGNALS, Kind
@@ -97,7 +98,7 @@ def _roc(signal: str, shown: Sequence[tuple[str, Table, Cut]], threshold: float 
     cut = shown[0][2]
     negatives = len(cut.places) - int(cut.positive.sum())
     axes = Axes(
-        f"{signal}: recall over false positives", f"{_counts(cut)}; 95% band", _RATES, _SHARE,
+        f"{signal}: recall over false positives", f"{_counts(cut)}; 95% band; circle: at the threshold", _RATES, _SHARE,
         "false positives, of the negatives", "recall",
     )  # fmt: skip
     if _LOW < 3 / negatives < 1:
@@ -160,7 +161,7 @@ def _slices(signal: str, findings: Sequence[Finding]) -> str:
     """Recall at the threshold with its interval, and false positives, slice by slice."""
     every = [one for one in findings if one.slice == ALL]
     shown = [one for one in findings if one.slice != ALL and (one.positives or one.rows >= 50)]
-    shown = every + sorted(shown, key=lambda one: one.slice)[:_MOST_SLICES]
+    shown = every + sorted(shown, key=lambda one: natural(one.slice))[:_MOST_SLICES]
     count = len(shown)
     axes = Axes(
         f"{signal}: slices at the threshold", "blue: recall; brown: false positives; hollow: fewer than 50 of them",

@@ -8,7 +8,6 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from detectors.evaluation.command import Evaluation
-from detectors.evaluation.comparison import overall
 from detectors.evaluation.rates import PREVALENCES, Rates, among_a_million
 from detectors.evaluation.study import ALL, Finding
 
@@ -35,7 +34,7 @@ def as_json(found: Evaluation, files: Sequence[str]) -> dict[str, Any]:
         report["emotions"] = {"macro_f1": plain(found.macro_f1[0]), "each": plain(found.macro_f1[1])}
     if found.against is not None:
         report["against"] = found.against
-        report["verdict"] = overall(found.comparisons).value
+        report["verdict"] = found.verdict.value
         report["margins"] = plain(found.plan.margins)
         report["comparisons"] = [
             {**{key: value for key, value in plain(one).items() if key != "differences"}, **plain(one.differences)}

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from detectors.evaluation.command import Evaluation
-from detectors.evaluation.comparison import Comparison, overall
+from detectors.evaluation.comparison import Comparison
 from detectors.evaluation.delay import Sessions
 from detectors.evaluation.intervals import Estimate
 from detectors.evaluation.report import per_million
 from detectors.evaluation.severity import Severity
+from detectors.evaluation.slices import natural
 from detectors.evaluation.study import ALL, ENOUGH, Finding
 
 __all__ = ["Section", "interval", "number", "sections", "session_section"]
@@ -195,7 +196,7 @@ def _slices(findings: Sequence[Finding]) -> list[Section]:
                     one.slice, f"{one.rows:,}", f"{one.positives:,}", interval(one.measures["auroc"]), interval(one.recall),
                     interval(one.false_positives), interval(one.measures["ece"]), _few(one.insufficient),
                 )
-                for one in sorted(own, key=lambda one: one.slice)
+                for one in sorted(own, key=lambda one: natural(one.slice))
             ),
             long=True,
             signal=signal,
@@ -212,9 +213,10 @@ def _comparisons(found: Evaluation) -> Section:
     every = [one for one in found.comparisons if one.slice == ALL]
     margins = ", ".join(f"{name} {margin:g}" for name, margin in found.plan.margins.items())
     return Section(
-        f"Against {found.against}: {overall(every).value}" if every else "Against",
+        f"Against {found.against}: {found.verdict.value}",
         f"{found.model} less {found.against}, paired, by resampling conversations; above zero {found.model} is better. No "
-        f"worse: the interval stays above the margin ({margins}).",
+        f"worse: the interval stays above the margin ({margins}). The verdict counts signals with {ENOUGH} positives"
+        f"{' and ' + ', '.join(found.plan.required) if found.plan.required else ''}.",
         _DIFFERENCES,
         tuple(_difference(one, one.signal) for one in every),
     )
@@ -254,7 +256,7 @@ def _compared_slices(comparisons: Sequence[Comparison]) -> list[Section]:
             f"Differences in slices of {signal}",
             "For people to look at: slices decide no verdict, and among many some seem worse by chance.",
             ("slice", *_DIFFERENCES[1:]),
-            tuple(_difference(one, one.slice) for one in sorted(own, key=lambda one: one.slice)),
+            tuple(_difference(one, one.slice) for one in sorted(own, key=lambda one: natural(one.slice))),
             long=True,
             signal=signal,
         )

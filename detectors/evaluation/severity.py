@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.evaluation.intervals import RESAMPLES, Estimate, estimate, resamples
+from detectors.evaluation.intervals import RESAMPLES, Estimate, estimate, of_share, resamples
 from detectors.evaluation.measures import (
     Ranking,
     Vector,
@@ -30,6 +30,7 @@ __all__ = ["HIGH", "NEEDED", "SPECIFICITY", "Graded", "HighLevel", "Severity", "
 
 HIGH: Final = 4
 SPECIFICITY: Final = 0.8
+_FALSE: Final = 0.2
 _LEVEL: Final = "risk.suicide_level"
 _LADDER: Final = ("risk.suicide", "risk.suicide_ge2", "risk.suicide_ge3", "risk.suicide_ge4", "risk.suicide_ge5")
 _BEHAVIOUR: Final = "risk.suicide_behaviour"
@@ -150,12 +151,15 @@ def _high(name: str, level: Vector, scores: Vector, table: Table, threshold: flo
     def figures(weights: Vector | None) -> list[float]:
         curve = ranking.curve(weights)
         found, false = flagged_shares(curve, math.inf if threshold is None else threshold)
-        return [area_under_roc(curve), recall_at_false_positives(curve, 1 - SPECIFICITY), found, 1 - false]
+        return [area_under_roc(curve), recall_at_false_positives(curve, _FALSE), found, 1 - false]
 
     area, fixed, found, spared = estimate(figures, resamples(table.conversations[at], resampled))
     positives = int(labels.sum())
+    fixed, found, spared = (
+        of_share(one, rows) for one, rows in ((fixed, positives), (found, positives), (spared, len(at) - positives))
+    )
     return HighLevel(
         name, len(at), positives, min(positives, len(at) - positives) < ENOUGH, area, threshold,
         None if threshold is None else found, None if threshold is None else spared, fixed,
-        threshold_at_false_positives(ranking.curve(), 1 - SPECIFICITY),
+        threshold_at_false_positives(ranking.curve(), _FALSE),
     )  # fmt: skip

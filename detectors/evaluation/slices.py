@@ -14,7 +14,7 @@ from detectors.contract import Speaker
 from detectors.evaluation.rows import Row
 from detectors.signals import Side
 
-__all__ = ["derived", "with_derived"]
+__all__ = ["derived", "natural", "with_derived"]
 
 _LENGTHS: Final = ((4, "1 to 4 words"), (19, "5 to 19 words"), (79, "20 to 79 words"), (10**9, "80 words or more"))
 _POSITIONS: Final = ((1, "first turn"), (3, "turns 2 and 3"), (10, "turns 4 to 10"), (10**9, "turn 11 or later"))
@@ -42,6 +42,11 @@ _LETTERS: Final = 8  # below which capitals say nothing
 def with_derived(rows: Sequence[Row]) -> list[Row]:
     """The rows with their derived slices after their own."""
     return [replace(row, slices=tuple(dict.fromkeys((*row.slices, *derived(row))))) for row in rows]
+
+
+def natural(name: str) -> tuple[tuple[int, str], ...]:
+    """A key that sorts "5 to 19 words" before "20 to 79 words"."""
+    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name))
 
 
 def derived(row: Row) -> tuple[str, ...]:

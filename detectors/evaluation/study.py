@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from detectors.evaluation.intervals import RESAMPLES, Estimate, estimate, resamples
+from detectors.evaluation.intervals import RESAMPLES, Estimate, estimate, of_share, resamples
 from detectors.evaluation.measures import (
     Bins,
     Ranking,
@@ -114,6 +114,8 @@ def _finding(signal: str, name: str, cut: Cut, table: Table, threshold: float | 
     found = estimate(figures(labels, cut.scores, threshold), weights)
     recall, false = found[len(MEASURES) :] if threshold is not None else (None, None)
     positives = int(labels.sum())
+    if recall is not None and false is not None:
+        recall, false = of_share(recall, positives), of_share(false, len(labels) - positives)
     return Finding(
         signal,
         name,

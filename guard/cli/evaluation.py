@@ -21,7 +21,7 @@ __all__ = ["evaluate"]
 
 _WORSE: Final = 3
 _UNDECIDED: Final = 4
-_WIDTH: Final = 120  # of a table where the output is no terminal
+_WIDTH: Final = 200  # of a table where the output is no terminal
 _SLICED: Final = 6  # signals whose slices fit on a screen
 
 
@@ -91,7 +91,7 @@ def evaluate(
     """Say how well scores tell labels, with 95% intervals, by slice, against another model, and under a policy."""
     from detectors.evaluation.command import Plan, narrowed
     from detectors.evaluation.command import evaluate as run
-    from detectors.evaluation.comparison import MARGINS, Verdict, overall
+    from detectors.evaluation.comparison import MARGINS, Verdict
     from detectors.evaluation.pages import write
     from detectors.evaluation.pictures import draw
     from detectors.evaluation.report import as_json as report_of
@@ -102,7 +102,9 @@ def evaluate(
     if gate and against is None:
         raise typer.BadParameter("needs another model to compare with; give --against", param_hint="--gate")
     margins = {**MARGINS, **_pairs(margin, MARGINS, "--margin")}
-    plan = Plan(model, against, device, _pairs(threshold, None, "--threshold"), at_fpr, margins, resamples)
+    plan = Plan(
+        model, against, device, _pairs(threshold, None, "--threshold"), at_fpr, margins, resamples, tuple(signal or ())
+    )
     player = _player(policy)
     every = read_rows(files, asked)
     found = run(narrowed(every, signal or ()), plan, player)
@@ -121,9 +123,8 @@ def evaluate(
     else:
         _show(f"{found.model}: {about}", tables)
     if gate:
-        verdict = overall(found.comparisons)
-        typer.echo(f"gate: {found.model} is {_against(verdict)} {found.against}", err=True)
-        raise typer.Exit({Verdict.NO_WORSE: 0, Verdict.WORSE: _WORSE, Verdict.UNDECIDED: _UNDECIDED}[verdict])
+        typer.echo(f"gate: {found.model} is {_against(found.verdict)} {found.against}", err=True)
+        raise typer.Exit({Verdict.NO_WORSE: 0, Verdict.WORSE: _WORSE, Verdict.UNDECIDED: _UNDECIDED}[found.verdict])
 
 
 def _against(verdict: str) -> str:

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.evaluation.delay import Sessions, delays
-from detectors.evaluation.intervals import RESAMPLES, Estimate, estimate, resamples
+from detectors.evaluation.intervals import RESAMPLES, Estimate, estimate, of_share, resamples
 from detectors.evaluation.measures import Vector
 from detectors.evaluation.proportions import Demonstrated, against_target, upper_bound
 from detectors.evaluation.rates import PREVALENCES
 from detectors.evaluation.rows import Row
-from detectors.evaluation.study import ENOUGH
-from detectors.evaluation.table import Table
+from detectors.evaluation.study import ALL, ENOUGH
+from detectors.evaluation.table import Places, Table
 from detectors.signals import Side
 from guard.evaluation.play import Played
 from policies.decision import Action
@@ -52,6 +52,7 @@ _ON_REPLIES: Final = (
     Consequence("complete", Action.COMPLETE, 0, None),
     Consequence("page, severity 3", None, 3, None),
 )
+_LISTED: Final = 50
 _RISKY: Final = {
     Side.USER: ("risk.", "concern.", "abuse.", "violence.", "warning.", "distress", "answer.affirm"),
     Side.REPLY: ("harm.", "companion.", "refusal."),
@@ -66,9 +67,11 @@ _CUES: Final = (
 @dataclass(frozen=True, slots=True)
 class Alarms:
     """Of ``rows`` benign turns of one side, ``count`` came to a consequence. ``upper``: the one-sided 95% bound of the
-    share, 3 / n where none did. ``needed``: rows without any that would show the target."""
+    share, 3 / n where none did. ``needed``: rows without any that would show the target. ``ids``: the first
+    fifty that did, of all rows alone."""
 
     side: Side
+    slice: str
     consequence: str
     rows: int
     count: int
@@ -77,6 +80,7 @@ class Alarms:
     target: float | None
     verdict: Demonstrated | None
     needed: int | None
+    ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,7 @@ def consequences(
     alarms = [
         found
         for side, each in ((Side.USER, CONSEQUENCES), (Side.REPLY, _ON_REPLIES))
-        for found in _alarms(side, each, table.rows, harmless, reached)
+        for found in _alarms(side, each, table, harmless, reached)
     ]
     cues = [signal for signal in _CUES if signal in table.labels]
     recall = [found for signal in cues if (found := _recall(signal, table, reached, resampled)) is not None]
@@ -157,23 +161,26 @@ def benign(row: Row) -> bool:
 def _alarms(
     side: Side,
     each: Sequence[Consequence],
-    rows: Sequence[Row],
+    table: Table,
     harmless: Container[str],
     reached: Mapping[str, NDArray[np.bool_]],
 ) -> list[Alarms]:
-    at = np.array([row.side is side and row.id in harmless for row in rows], dtype=bool)
-    total = int(at.sum())
-    if not total:
-        return []
-    found = []
-    for one in each:
-        count = int(reached[one.name][at].sum())
-        verdict = None if one.target is None else against_target(count, total, one.target)
-        needed = None if one.target is None else math.ceil(3 / one.target)
-        found.append(
-            Alarms(side, one.name, total, count, count / total, upper_bound(count, total), one.target, verdict, needed)
-        )
-    return found
+    """On all benign rows of a side, then on those of each slice."""
+    quiet = np.array([row.side is side and row.id in harmless for row in table.rows], dtype=bool)
+    cuts = {ALL: np.flatnonzero(quiet)} | {name: at[quiet[at]] for name, at in table.slices.items()}
+    return [
+        _alarm(side, name, one, at, reached[one.name], table.rows) for name, at in cuts.items() if len(at) for one in each
+    ]
+
+
+def _alarm(side: Side, name: str, one: Consequence, at: Places, reached: NDArray[np.bool_], rows: Sequence[Row]) -> Alarms:
+    hits, total = at[reached[at]], len(at)
+    return Alarms(
+        side, name, one.name, total, len(hits), len(hits) / total, upper_bound(len(hits), total), one.target,
+        None if one.target is None else against_target(len(hits), total, one.target),
+        None if one.target is None else math.ceil(3 / one.target),
+        tuple(rows[place].id for place in hits[:_LISTED]) if name == ALL else (),
+    )  # fmt: skip
 
 
 def _recall(signal: str, table: Table, reached: Mapping[str, NDArray[np.bool_]], resampled: int) -> Recall | None:
@@ -189,7 +196,8 @@ def _recall(signal: str, table: Table, reached: Mapping[str, NDArray[np.bool_]],
         return [float(share) for share in (hits.mean(axis=1) if weights is None else hits @ weights / weights.sum())]
 
     found = estimate(shares, resamples(table.conversations[at], resampled))
-    return Recall(signal, len(at), len(at) < ENOUGH, dict(zip(names, found, strict=True)))
+    told = {name: of_share(one, len(at)) for name, one in zip(names, found, strict=True)}
+    return Recall(signal, len(at), len(at) < ENOUGH, told)
 
 
 def _million(alarms: list[Alarms], recall: list[Recall]) -> list[Million]:
@@ -203,6 +211,6 @@ def _million(alarms: list[Alarms], recall: list[Recall]) -> list[Million]:
             1e6 * (1 - share) * own.share, 1e6 * (1 - share) * own.upper,
         )
         for own in alarms
-        if own.side is Side.USER and not math.isnan(own.share)
+        if own.side is Side.USER and own.slice == ALL
         for share in PREVALENCES
     ]  # fmt: skip

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from detectors.evaluation.sections import Section, interval, session_section
+from detectors.evaluation.slices import natural
+from detectors.evaluation.study import ALL, ENOUGH
 from detectors.signals import Side
-from guard.evaluation.consequences import CONSEQUENCES, Consequences
+from guard.evaluation.consequences import CONSEQUENCES, Alarms, Consequences
 
 __all__ = ["sections"]
 
 
 def sections(found: Consequences) -> list[Section]:
     """The tables that have rows."""
-    made = [*_alarms(found), *_recall(found), _million(found)]
+    made = [*_alarms(found), *_recall(found), _million(found), *_slices(found)]
     made.append(session_section(f"Whole conversations under {found.policy}", found.sessions))
     return [one for one in made if one.rows]
 
@@ -19,7 +21,7 @@ def sections(found: Consequences) -> list[Section]:
 def _alarms(found: Consequences) -> list[Section]:
     made = []
     for side, whose in ((Side.USER, "turns"), (Side.REPLY, "replies")):
-        own = [one for one in found.alarms if one.side is side]
+        own = [one for one in found.alarms if one.side is side and one.slice == ALL]
         total = own[0].rows if own else 0
         made.append(
             Section(
@@ -35,6 +37,29 @@ def _alarms(found: Consequences) -> list[Section]:
                     )
                     for one in own
                 ),
+            )
+        )  # fmt: skip
+    return made
+
+
+def _slices(found: Consequences) -> list[Section]:
+    made = []
+    for side, whose in ((Side.USER, "turns"), (Side.REPLY, "replies")):
+        own = [one for one in found.alarms if one.side is side and one.slice != ALL]
+        names = tuple(dict.fromkeys(one.consequence for one in own))
+        by_slice: dict[str, dict[str, Alarms]] = {}
+        for one in own:
+            by_slice.setdefault(one.slice, {})[one.consequence] = one
+        rows = []
+        for name in sorted(by_slice, key=natural):
+            each = by_slice[name]
+            total = each[names[0]].rows
+            told = (f"{each[one].count:,} ({each[one].share:.2%}, at most {each[one].upper:.2%})" for one in names)
+            rows.append((name, f"{total:,}", *told, "insufficient" if total < ENOUGH else ""))
+        made.append(
+            Section(
+                f"False alarms in slices of benign {whose}", "", ("slice", "n", *names, "note"), tuple(rows),
+                long=True, signal=f"{found.policy}, slice by slice",
             )
         )  # fmt: skip
     return made

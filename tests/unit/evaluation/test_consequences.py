@@ -6,6 +6,7 @@ import pytest
 
 from detectors.evaluation.proportions import Demonstrated
 from detectors.evaluation.rows import Row
+from detectors.evaluation.study import ALL
 from detectors.evaluation.table import tabulate
 from detectors.signals import Side
 from guard.evaluation.consequences import CONSEQUENCES, benign, consequences
@@ -16,7 +17,7 @@ from policies.decision import Action
 
 def _row(name: str, side: Side = Side.USER, turn: int | None = None, conversation: str = "", **labels: float) -> Row:
     own = {key.replace("__", "."): value for key, value in labels.items()}
-    return Row(name, side, "x", (), own, conversation or name, (), turn=turn)
+    return Row(name, side, "x", (), own, conversation or name, ("s",), turn=turn)
 
 
 @pytest.mark.parametrize(
@@ -43,14 +44,17 @@ def test_figures_of_a_policy() -> None:
     played |= {f"p{at}": Played(Action.COMPLETE, 3, degraded=at == 0) for at in range(45)}
     found = consequences("pack", tabulate(rows, {}), played, {row.id for row in rows if benign(row)}, 40)
     assert (found.rows, found.degraded) == (490, 1)
-    of_turns = {one.consequence: one for one in found.alarms if one.side is Side.USER}
+    of_turns = {one.consequence: one for one in found.alarms if one.side is Side.USER and one.slice == ALL}
     assert set(of_turns) == {one.name for one in CONSEQUENCES}
     assert (of_turns["guide"].rows, of_turns["guide"].count) == (400, 1)
     assert of_turns["guide"].verdict is Demonstrated.OPEN
     assert of_turns["complete"].upper == pytest.approx(3 / 400)
     assert of_turns["complete"].verdict is Demonstrated.NOT_DEMONSTRABLE
     assert of_turns["page, severity 4"].needed == 60_000
-    assert [one.rows for one in found.alarms if one.side is Side.REPLY] == [30] * 3
+    assert of_turns["guide"].ids == ("n0",)
+    assert [one.rows for one in found.alarms if one.side is Side.REPLY and one.slice == ALL] == [30] * 3
+    in_slices = [one for one in found.alarms if one.slice == "s"]
+    assert [one.rows for one in in_slices[:5]] == [400] * 5
     (recall,) = found.recall
     assert recall.reached["complete"].value == pytest.approx(0.75)
     assert recall.reached["page, severity 3"].value == pytest.approx(0.75)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -63,12 +65,23 @@ def test_few_positives_pass_no_gate(positives: int, why: str) -> None:
     first, second = _tables(scores, scores, positives=positives)
     every = next(one for one in compare(first, second, resampled=20) if one.slice == ALL)
     assert (every.verdict, every.why) == (Verdict.UNDECIDED, why)
+    assert overall([every]) is Verdict.UNDECIDED
+
+
+def test_few_positives_hold_up_others_only_where_they_are_required() -> None:
+    many, _ = _tables(_good(), _good())
+    enough = next(one for one in compare(many, many, resampled=20) if one.slice == ALL)
+    few = replace(enough, signal="risk.mania", insufficient=True, verdict=Verdict.UNDECIDED)
+    assert overall([enough, few]) is Verdict.NO_WORSE
+    assert overall([enough, few], ["risk.mania"]) is Verdict.UNDECIDED
+    assert overall([enough, replace(few, verdict=Verdict.WORSE)]) is Verdict.WORSE
 
 
 def test_few_negatives_decide_no_low_rate() -> None:
     first, second = _tables(_good(3800), _good(3800), positives=3800)
     every = next(one for one in compare(first, second, resampled=20) if one.slice == ALL)
     assert set(every.verdicts) == {"auroc"}
+    assert overall([every]) is Verdict.NO_WORSE
 
 
 def test_only_rows_that_both_scored_are_compared() -> None:

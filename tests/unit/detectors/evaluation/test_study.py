@@ -34,7 +34,8 @@ def test_findings_by_slice() -> None:
     assert every.recall is not None
     assert every.recall.value == 1.0
     assert every.false_positives is not None
-    assert every.false_positives.high == 0.0
+    assert every.false_positives.value == 0.0
+    assert 3 / 98 < every.false_positives.high < 4 / 98  # none of 98
     assert {found.slice for found in slices} == {"odd", "even"}
     assert all(math.isnan(found.measures["auroc"].value) for found in slices)
 
