@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.contract import Item
 from detectors.encoder.manifest import read_manifest, shipped
 from detectors.evaluation.errors import RowsUnfit
 from detectors.evaluation.measures import Vector
 from detectors.evaluation.rows import Row, read_scores
-from detectors.evaluation.table import columns
 from detectors.passages import reply_items
-from detectors.signals import SIGNALS, Scores, Side
+from detectors.signals import SIGNALS, Scores, Side, vocabulary
 
 __all__ = ["NAMES", "Answered", "Listener", "answer", "highest", "in_session_order", "items_of"]
 
@@ -25,6 +25,8 @@ NAMES: Final = ("full", "model", "lexicon")
 
 _BATCH: Final = 64
 _LAYERED: Final = "full:"
+
+_HEARD: Final = tuple(signal.name for side in (Side.USER, Side.REPLY) for signal in vocabulary(side))
 
 _Score = Callable[[Sequence[Item]], list[Scores]]
 
@@ -65,18 +67,31 @@ def answer(
     """
     path = Path(source)
     if source not in NAMES and path.is_file():
-        found = read_scores(path, None if listener else frozenset(names))
+        every = names if listener is None else tuple(dict.fromkeys((*names, *_HEARD)))
+        values = _of_file(path, rows, every)
         if listener is not None:
             for place in in_session_order(rows):
-                _tell(listener, rows[place], found.get(rows[place].id, {}), path.name)
-        return Answered(path.name, columns(rows, found, names), {})
+                told = zip(every, values[place].tolist(), strict=True)
+                _tell(listener, rows[place], {own: value for own, value in told if not math.isnan(value)}, path.name)
+        return Answered(path.name, {own: values[:, at] for at, own in enumerate(names)}, {})
     name, score, thresholds = _scorer(source, path, device)
     kept = {own: np.full(len(rows), math.nan) for own in names}
-    for place, values in _scored(rows, score, listener):
-        for own, value in values.items():
+    for place, found in _scored(rows, score, listener):
+        for own, value in found.items():
             if own in kept:
                 kept[own][place] = value
     return Answered(name, kept, thresholds)
+
+
+def _of_file(path: Path, rows: Sequence[Row], names: Sequence[str]) -> NDArray[np.float64]:
+    """The file's scores, ``[rows, names]``."""
+    place = {row.id: at for at, row in enumerate(rows)}
+    values = np.full((len(rows), len(names)), math.nan)
+    for identity, signals in read_scores(path):
+        at = place.get(identity)
+        if at is not None:
+            values[at] = [signals.get(name, math.nan) for name in names]
+    return values
 
 
 def in_session_order(rows: Sequence[Row]) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -71,25 +71,19 @@ def read_rows(paths: Sequence[Path], asked: Asked | None = None) -> list[Row]:
     return rows
 
 
-def read_scores(path: Path, names: Container[str] | None = None) -> dict[str, Mapping[str, float]]:
-    """What ``handrail score`` wrote: signals by id, missing ones left out; rows that could not be scored are left out.
+def read_scores(path: Path) -> Iterator[tuple[str, dict[str, float]]]:
+    """Ids and signals of what ``handrail score`` wrote, without missing signals and rows that could not be scored.
 
-    ``names``: which signals are kept, all by default.
+    Raises :class:`RowsUnfit` where it comes to a line that cannot be used.
     """
-    found: dict[str, Mapping[str, float]] = {}
     for number, row in _objects(path):
         if "error" in row:
             continue
         try:
-            signals = {
-                str(name): float(value)
-                for name, value in row["signals"].items()
-                if value is not None and (names is None or name in names)
-            }
-            found[str(row["id"])] = signals
+            signals = {str(name): float(value) for name, value in row["signals"].items() if value is not None}
+            yield str(row["id"]), signals
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RowsUnfit(f"{path}:{number}: {_reason(error)}; give a file that handrail score wrote") from None
-    return found
 
 
 def _check(rows: Sequence[Row]) -> None:
