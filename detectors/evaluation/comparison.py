@@ -170,7 +170,7 @@ def _points(
     if not labels.any() or labels.all():
         return ()
     kept = tuple(threshold_at_false_positives(Ranking(labels, own.scores).curve(), rate) for own in (ours, theirs))
-    asked = [(f"{rate:.3g} of the negatives", (kept[0], kept[1]))]
+    asked = [(f"{100 * rate:g}% of the negatives", (kept[0], kept[1]))]
     if signal in thresholds[0] and signal in thresholds[1]:
         asked.insert(0, ("each model's threshold", (thresholds[0][signal], thresholds[1][signal])))
     points = []

@@ -81,7 +81,7 @@ def page(title: str, about: str, sections: Sequence[Section], pictures: Sequence
     long = [one for one in sections if one.long]
     signals = dict.fromkeys((*(picture.signal for picture in pictures), *(one.signal for one in long)))
     if signals:
-        body.append("<h2>Signal by signal</h2>")
+        body.append("<h2>In detail</h2>")
     for at, signal in enumerate(signals):
         shown = "".join(picture.svg for picture in pictures if picture.signal == signal)
         own = "".join(

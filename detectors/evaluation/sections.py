@@ -67,6 +67,10 @@ def sections(found: Evaluation) -> list[Section]:
     return [one for one in made if one.rows]
 
 
+def _p(value: float) -> str:
+    return "<.001" if value < 0.001 else number(value)
+
+
 def _few(insufficient: bool) -> str:
     return "insufficient" if insufficient else ""
 
@@ -80,7 +84,8 @@ def _ranking(every: Sequence[Finding]) -> Section:
         tuple(
             (
                 one.signal, f"{one.rows:,}", f"{one.positives:,}", f"{one.missing:,}",
-                *(interval(one.measures[name]) for name in one.measures), _few(one.insufficient),
+                *(interval(found, 4 if name.startswith("fpr") else 3) for name, found in one.measures.items()),
+                _few(one.insufficient),
             )
             for one in every
         ),
@@ -88,7 +93,7 @@ def _ranking(every: Sequence[Finding]) -> Section:
 
 
 def _thresholds(every: Sequence[Finding], found: Evaluation) -> Section:
-    fitted = f"* chosen on these very rows, at {found.plan.rate:.3g} of the negatives." if found.chosen else ""
+    fitted = f"* chosen on these very rows, at {100 * found.plan.rate:g}% of the negatives." if found.chosen else ""
     return Section(
         "At the threshold",
         fitted,
@@ -236,9 +241,9 @@ def _points(found: Evaluation) -> Section:
         tuple(
             (
                 one.signal, point.at, f"{number(point.thresholds[0])}, {number(point.thresholds[1])}",
-                f"{point.found.first_only:,}", f"{point.found.second_only:,}", number(point.found.exact),
-                number(point.found.mid), f"{point.spared.second_only:,}", f"{point.spared.first_only:,}",
-                number(point.spared.exact), number(point.spared.mid),
+                f"{point.found.first_only:,}", f"{point.found.second_only:,}", _p(point.found.exact),
+                _p(point.found.mid), f"{point.spared.second_only:,}", f"{point.spared.first_only:,}",
+                _p(point.spared.exact), _p(point.spared.mid),
             )
             for one in found.comparisons
             for point in one.points
