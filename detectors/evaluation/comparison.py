@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,6 +24,9 @@ MARGINS: Final[Mapping[str, float]] = MappingProxyType({"auroc": 0.005, "recall_
 
 _NEEDED: Final = {"auroc": 1, "recall_at_1pct": 1_000, "recall_at_0.1pct": 10_000}
 """Negatives below which a figure decides nothing: fewer than ten of them stand above the rate."""
+
+_LACKING: Final = 0.005
+"""The share of rows that only the other scored above which nothing is no worse: silence is no good figure."""
 
 _LISTED: Final = 50
 
@@ -85,15 +89,20 @@ def compare(
         theirs = theirs_by_cut.get((signal, name))
         if theirs is None:
             continue
-        ours, theirs = _shared(ours, theirs)
-        if not len(ours.places):
+        lacking = len(np.setdiff1d(theirs.places, ours.places, assume_unique=True))
+        if lacking == len(theirs.places):
+            if lacking:
+                found.append(_unanswered(signal, name, theirs))
             continue
+        ours, theirs = _shared(ours, theirs)
         labels = ours.positive
         weights = resamples(first.conversations[ours.places], resampled if name == ALL or sliced is None else sliced)
         drawn = estimate(_less(figures(labels, ours.scores), figures(labels, theirs.scores)), weights)
         differences = dict(zip(MEASURES, drawn, strict=True))
         positives = int(labels.sum())
         verdicts, why = _verdicts(differences, positives, len(labels) - positives, margins)
+        if lacking > _LACKING * (lacking + len(labels)):
+            why = f"{lacking:,} rows have a score of the other alone"
         found.append(
             Comparison(
                 signal, name, len(labels), positives, positives < ENOUGH, differences, verdicts,
@@ -102,6 +111,13 @@ def compare(
             )
         )  # fmt: skip
     return found
+
+
+def _unanswered(signal: str, name: str, theirs: Cut) -> Comparison:
+    positives = int(theirs.positive.sum())
+    nothing = dict.fromkeys(MEASURES, Estimate(math.nan, math.nan, math.nan))
+    why = f"all {len(theirs.places):,} rows have a score of the other alone"
+    return Comparison(signal, name, 0, positives, positives < ENOUGH, nothing, {}, Verdict.UNDECIDED, why)
 
 
 def overall(comparisons: Iterable[Comparison], required: Container[str] = ()) -> Verdict:

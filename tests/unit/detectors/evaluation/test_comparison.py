@@ -92,6 +92,17 @@ def test_only_rows_that_both_scored_are_compared() -> None:
     assert every.differences["auroc"].value == 0.0
 
 
+@pytest.mark.parametrize("silent", [30, COUNT])
+def test_silence_passes_no_gate(silent: int) -> None:
+    good, poor = _tables(_good(), np.where(np.arange(COUNT) < silent, np.nan, _good()))
+    every = next(one for one in compare(poor, good, resampled=20) if one.slice == ALL)
+    assert every.verdict is Verdict.UNDECIDED
+    assert f"{silent:,} rows have a score of the other alone" in every.why
+    assert overall([every]) is Verdict.UNDECIDED
+    if silent < COUNT:
+        assert overall(compare(good, poor, resampled=20)) is Verdict.NO_WORSE
+
+
 def test_nothing_to_compare_is_undecided() -> None:
     first, second = _tables(_good(), np.full(COUNT, np.nan))
     assert overall(compare(first, second, resampled=20)) is Verdict.UNDECIDED
