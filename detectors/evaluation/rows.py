@@ -22,8 +22,8 @@ Asked = Callable[[str], int | None]
 
 _FORM: Final = (
     'one JSON object a line: {"id": "…", "messages": [{"role": "user" or "assistant", "content": "…"}, …], '
-    '"labels": {"risk.suicide": 1, …}}, with "conversation", "turn", "pair", "slices", "question" and "whole" where they '
-    "are known"
+    '"labels": {"risk.suicide": 1, …}}, with "conversation", "turn", "pair", "slices", "question", "whole" and '
+    '"benign" where they are known'
 )
 _MOST_SLICES: Final = 400
 _LARGEST_PAIR: Final = 100
@@ -38,6 +38,7 @@ class Row:
     highest of that family. ``conversation``: what is resampled together; the id where a file names none. ``slices``: names
     under which the row counts, its file's among them. ``question``: the rung that was asked. ``turn``: which of the
     speaker's turns in the conversation it is. ``pair``: rows of the same pair are to be told apart from each other.
+    ``benign``: whether nothing is to be done about it, where somebody said so.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Row:
     whole: bool = True
     turn: int | None = None
     pair: str | None = None
+    benign: bool | None = None
 
 
 def read_rows(paths: Sequence[Path], asked: Asked | None = None) -> list[Row]:
@@ -152,9 +154,23 @@ def _row(found: Mapping[str, Any], stem: str, asked: Asked | None) -> Row:
     context = tuple(Utterance(who, said) for who, said in messages[:-1])
     slices = tuple(dict.fromkeys((stem, *map(str, found.get("slices", ())))))
     conversation = str(found.get("conversation", f"{stem}/{identity}"))
+    benign = found.get("benign")
+    if benign is not None and not isinstance(benign, bool):
+        raise ValueError("benign is neither true nor false")
     pair = None if found.get("pair") is None else str(found["pair"])
     return Row(
-        identity, side, text, context, labels, conversation, slices, question, bool(found.get("whole", True)), turn, pair
+        identity,
+        side,
+        text,
+        context,
+        labels,
+        conversation,
+        slices,
+        question,
+        bool(found.get("whole", True)),
+        turn,
+        pair,
+        benign,
     )
 
 

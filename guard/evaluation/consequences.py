@@ -153,7 +153,12 @@ def consequences(
 
 
 def benign(row: Row) -> bool:
-    """Whether a row's labels say that nothing is to be done: a risk, harm or companionship is labelled, none is there."""
+    """Whether a row's labels say that nothing is to be done: a risk, harm or companionship is labelled, none is there.
+
+    What a row itself says of it comes first: labels of one risk alone say nothing of another.
+    """
+    if row.benign is not None:
+        return row.benign
     own = [value for name, value in row.labels.items() if name.startswith(_RISKY[row.side])]
     return bool(own) and max(own) < 0.5
 

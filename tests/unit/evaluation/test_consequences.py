@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from detectors.evaluation.proportions import Demonstrated
@@ -33,6 +35,11 @@ def _row(name: str, side: Side = Side.USER, turn: int | None = None, conversatio
 )
 def test_benign_is_what_its_labels_say(row: Row, expected: bool) -> None:
     assert benign(row) is expected
+
+
+def test_what_a_row_says_of_itself_comes_first() -> None:
+    assert not benign(replace(_row("a", risk__suicide=0.0), benign=False))
+    assert benign(replace(_row("a", emotion__joy=1.0), benign=True))
 
 
 def test_figures_of_a_policy() -> None:

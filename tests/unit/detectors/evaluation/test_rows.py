@@ -54,6 +54,7 @@ def test_a_row(tmp_path: Path) -> None:
         (_row(question=9), "no rung"),
         (_row(turn=-1, conversation="c"), "turn is no whole number"),
         (_row(turn=1), "a turn without its conversation"),
+        (_row(benign=1), "benign is neither true nor false"),
         (_row(labels={"risk.suicide_level": 7}), "not from 0 to 6"),
         (_row(labels={"session.state": 1}), "no signal of the user's side"),
         (_row(labels={"companion.*": 1}), "no signal of the user's side"),
@@ -80,15 +81,15 @@ def test_levels_families_turns_and_pairs(tmp_path: Path) -> None:
         [
             _file(
                 tmp_path,
-                _row(labels={"risk.suicide_level": 6, "risk.*": 0.7}, conversation="c", turn=3, pair="p"),
+                _row(labels={"risk.suicide_level": 6, "risk.*": 0.7}, conversation="c", turn=3, pair="p", benign=False),
                 _row(id="b", messages=said, labels={"companion.*": 0.4}),
             )
         ]
     )
     assert dict(first.labels) == {"risk.suicide_level": 6.0, "risk.*": 0.7}
-    assert (first.turn, first.pair) == (3, "p")
+    assert (first.turn, first.pair, first.benign) == (3, "p", False)
     assert dict(second.labels) == {"companion.*": 0.4}
-    assert (second.turn, second.pair) == (None, None)
+    assert (second.turn, second.pair, second.benign) == (None, None, None)
     assert "companion.retention" in family("companion.*", Side.REPLY)
     assert "risk.suicide_level" not in family("risk.*", Side.USER)
     assert family("companion.*", Side.USER) == family("companion.retention", Side.REPLY) == ()
