@@ -2,76 +2,170 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from detectors.contract import Item
 from detectors.encoder.manifest import read_manifest, shipped
 from detectors.evaluation.errors import RowsUnfit
+from detectors.evaluation.measures import Vector
 from detectors.evaluation.rows import Row, read_scores
 from detectors.passages import reply_items
-from detectors.signals import SIGNALS, Scores, Side
+from detectors.signals import SIGNALS, Scores, Side, vocabulary
 
-__all__ = ["NAMES", "Answers", "answer", "highest", "items_of"]
+__all__ = ["NAMES", "Answered", "Listener", "answer", "highest", "in_session_order", "items_of"]
 
 NAMES: Final = ("full", "model", "lexicon")
 
 _BATCH: Final = 64
+_LAYERED: Final = "full:"
 
-Answers = Mapping[str, Mapping[str, float]]
-"""Signals' values by row id."""
+_HEARD: Final = tuple(signal.name for side in (Side.USER, Side.REPLY) for signal in vocabulary(side))
 
 _Score = Callable[[Sequence[Item]], list[Scores]]
 
 
-def answer(source: str, rows: Sequence[Row], device: str = "auto") -> tuple[str, Answers, dict[str, float]]:
-    """Who answered, the answers, and the thresholds that come with them (none for a file or the lexicon).
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """``name``: who answered. ``columns``: by signal, a score for each row, NaN where there is none. ``thresholds``: those
+    that come with the answers, none for a file or the lexicon."""
 
-    ``source``: ``full`` (the model, the lexicon where it is silent), ``model``, ``lexicon``, a model's folder, or a file of
-    ``handrail score``. Raises :class:`RowsUnfit` and :class:`~detectors.encoder.errors.ModelUnfit`.
+    name: str
+    columns: Mapping[str, Vector]
+    thresholds: Mapping[str, float]
+
+
+class Listener(Protocol):
+    """Hears every row's scores, a conversation's rows in the order of their turns: what plays sessions."""
+
+    def before(self, row: Row) -> Sequence[Item]:
+        """What else is to be scored before the row: turns that its conversation has had so far."""
+        ...
+
+    def hear(self, row: Row, before: Sequence[Scores], items: Sequence[Item], scores: Sequence[Scores]) -> None:
+        """The scores of what came before, and of the row's own items."""
+        ...
+
+
+def answer(
+    source: str,
+    rows: Sequence[Row],
+    names: Sequence[str],
+    device: str = "auto",
+    listener: Listener | None = None,
+) -> Answered:
+    """The answers of ``source``: ``full`` (the model, the lexicon where it is silent), ``model``, ``lexicon``, a model's
+    folder, ``full:`` and a folder, or a file of ``handrail score``.
+
+    ``names``: the signals that are kept. Raises :class:`RowsUnfit` and :class:`~detectors.encoder.errors.ModelUnfit`.
     """
     path = Path(source)
     if source not in NAMES and path.is_file():
-        return path.name, read_scores(path), {}
+        every = names if listener is None else tuple(dict.fromkeys((*names, *_HEARD)))
+        values = _of_file(path, rows, every)
+        if listener is not None:
+            for place in in_session_order(rows):
+                told = zip(every, values[place].tolist(), strict=True)
+                _tell(listener, rows[place], {own: value for own, value in told if not math.isnan(value)}, path.name)
+        return Answered(path.name, {own: values[:, at] for at, own in enumerate(names)}, {})
     name, score, thresholds = _scorer(source, path, device)
-    found: dict[str, Mapping[str, float]] = {}
+    kept = {own: np.full(len(rows), math.nan) for own in names}
+    for place, found in _scored(rows, score, listener):
+        for own, value in found.items():
+            if own in kept:
+                kept[own][place] = value
+    return Answered(name, kept, thresholds)
+
+
+def _of_file(path: Path, rows: Sequence[Row], names: Sequence[str]) -> NDArray[np.float64]:
+    """The file's scores, ``[rows, names]``."""
+    place = {row.id: at for at, row in enumerate(rows)}
+    values = np.full((len(rows), len(names)), math.nan)
+    for identity, signals in read_scores(path):
+        at = place.get(identity)
+        if at is not None:
+            values[at] = [signals.get(name, math.nan) for name in names]
+    return values
+
+
+def in_session_order(rows: Sequence[Row]) -> list[int]:
+    """Places of the rows: as they came, but those of a conversation that have turns together and in their order."""
+    first: dict[str, int] = {}
+    for at, row in enumerate(rows):
+        first.setdefault(row.conversation, at)
+
+    def key(at: int) -> tuple[int, int, bool, int]:
+        row = rows[at]
+        return (at, 0, False, at) if row.turn is None else (first[row.conversation], row.turn, row.side is Side.REPLY, at)
+
+    return sorted(range(len(rows)), key=key)
+
+
+def _scored(rows: Sequence[Row], score: _Score, listener: Listener | None) -> Iterator[tuple[int, Mapping[str, float]]]:
+    order = in_session_order(rows) if listener else range(len(rows))
     for start in range(0, len(rows), _BATCH):
-        part = rows[start : start + _BATCH]
-        items = [items_of(row) for row in part]
-        scores = score([item for own in items for item in own])
-        at = 0
-        for row, own in zip(part, items, strict=True):
-            found[row.id] = highest(own, scores[at : at + len(own)])
-            at += len(own)
-    return name, found, thresholds
+        part = order[start : start + _BATCH]
+        before = [list(listener.before(rows[place])) if listener else [] for place in part]
+        items = [items_of(rows[place]) for place in part]
+        scores = iter(score([item for pair in zip(before, items, strict=True) for own in pair for item in own]))
+        for place, earlier, own in zip(part, before, items, strict=True):
+            heard = [next(scores) for _ in earlier]
+            found = [next(scores) for _ in own]
+            if listener:
+                listener.hear(rows[place], heard, own, found)
+            yield place, highest(own, found)
+
+
+def _tell(listener: Listener, row: Row, found: Mapping[str, float], model: str) -> None:
+    """A row of a file of scores: a reply has one value a signal, so its sentences are one."""
+    own = {name: value for name, value in found.items() if name in SIGNALS and SIGNALS[name].side is row.side}
+    scores = Scores.of(row.side, model, own)
+    if row.side is Side.USER:
+        listener.hear(row, (), [Item(row.side, row.text, row.context, row.question)], [scores])
+    else:
+        items = [Item(row.side, row.text, row.context, whole=whole) for whole in (False, True)]
+        listener.hear(row, (), items, [scores, scores])
 
 
 def _scorer(source: str, path: Path, device: str) -> tuple[str, _Score, dict[str, float]]:
     from detectors.encoder.tier import ModelTier
+    from detectors.language import identify
     from detectors.scorer.process import LexiconTier, stack_for
+    from detectors.scorer.tiers import Stack
 
+    lexicon = LexiconTier()
     if source == "lexicon":
-        lexicon = LexiconTier()
         return lexicon.name, lexicon.score, {}
+    layered = source == "full" or source.startswith(_LAYERED)
+    if source.startswith(_LAYERED):
+        path = Path(source.removeprefix(_LAYERED))
     folder = shipped() if source in NAMES else path if path.is_dir() else None
+    thresholds = {head.name: head.threshold for head in read_manifest(folder, check=False).heads.values()} if folder else {}
     if source == "full":
         stack = stack_for(device)
-        thresholds = {head.name: head.threshold for head in read_manifest(folder).heads.values()} if folder else {}
-
-        def score(items: Sequence[Item]) -> list[Scores]:
-            return [found.told(item.side) for item, found in zip(items, stack.score(items), strict=True)]
-
-        return stack.model, score, thresholds
-    if folder is None:
+    elif folder is None:
         raise RowsUnfit(
-            f"{source} is nobody who answers; give {', '.join(NAMES)}, a model's folder, or a file that handrail score wrote"
+            f"{source} is nobody who answers; give {', '.join(NAMES)}, a model's folder ({_LAYERED}FOLDER: with the "
+            "lexicon below it), or a file that handrail score wrote"
             if source not in NAMES
             else "this installation carries no model; give lexicon, or a model's folder"
         )
-    tier = ModelTier.load(folder, "cpu" if device == "auto" else device, words=LexiconTier().words)
-    thresholds = {head.name: head.threshold for head in read_manifest(folder, check=False).heads.values()}
-    return tier.name, tier.score, thresholds
+    else:
+        tier = ModelTier.load(folder, "cpu" if device == "auto" else device, words=lexicon.words)
+        if not layered:
+            return tier.name, tier.score, thresholds
+        stack = Stack([tier, lexicon], identify)
+
+    def score(items: Sequence[Item]) -> list[Scores]:
+        return [found.told(item.side) for item, found in zip(items, stack.score(items), strict=True)]
+
+    return stack.model, score, thresholds
 
 
 def items_of(row: Row) -> list[Item]:

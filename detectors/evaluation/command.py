@@ -1,107 +1,147 @@
-"""``handrail eval``: figures, pictures and JSON from labelled files."""
+"""``handrail eval``: every figure that labelled rows and scores allow."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-import orjson
-
-from detectors.evaluation.answers import answer
+from detectors.evaluation.answers import Answered, Listener, answer
+from detectors.evaluation.comparison import MARGINS, Comparison, Verdict, compare, overall
+from detectors.evaluation.delay import Sessions, sessions
 from detectors.evaluation.errors import RowsUnfit
-from detectors.evaluation.intervals import Estimate
-from detectors.evaluation.pictures import draw
-from detectors.evaluation.rates import among_a_million
-from detectors.evaluation.rows import read_rows
-from detectors.evaluation.study import ALL, Comparison, Finding, compare, study
+from detectors.evaluation.grades import Correlation, Ordering, correlations, orderings
+from detectors.evaluation.intervals import RESAMPLES
+from detectors.evaluation.macro import macro_f1
+from detectors.evaluation.measures import Ranking, threshold_at_false_positives
+from detectors.evaluation.rows import Row
+from detectors.evaluation.severity import NEEDED, Severity, severity
+from detectors.evaluation.slices import with_derived
+from detectors.evaluation.study import Finding, findings
+from detectors.evaluation.table import Table, tabulate, wanted
+from detectors.signals import SIGNALS, Kind, Side
 
-__all__ = ["PREVALENCES", "Report", "evaluate", "figure"]
+__all__ = ["Evaluation", "Plan", "evaluate", "narrowed"]
 
-PREVALENCES = (0.0005, 0.005)
-"""Shares of turns for which alerts per million are worked out: invented round numbers, not anybody's measurement."""
-
-Report = Mapping[str, Any]
+_EMOTION = "emotion."
 
 
-def evaluate(
-    files: Sequence[Path],
-    *,
-    model: str = "full",
-    against: str | None = None,
-    device: str = "auto",
-    output: Path | None = None,
-    pictures: bool = True,
-) -> Report:
-    """The report on ``model``, and its difference from ``against`` where that is given.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is asked of an evaluation.
 
-    ``output``: a folder for report.json and the pictures. Raises :class:`~detectors.errors.DetectorError`.
+    ``model``, ``against``: whose answers, see :func:`~detectors.evaluation.answers.answer`. ``thresholds``: in place of the
+    model's own. ``rate``: the share of false positives at which a signal without a threshold gets one, from these very rows,
+    and at which two models are compared. ``resampled``: resamples of an interval, half as many in a slice.
+    ``required``: signals without which no verdict is given.
     """
-    rows = read_rows(files)
-    name, answers, thresholds = answer(model, rows, device)
-    findings = study(rows, answers, thresholds)
-    report: dict[str, Any] = {
-        "model": name,
-        "files": [path.name for path in files],
-        "rows": len(rows),
-        "conversations": len({row.conversation for row in rows}),
-        "findings": [_finding(found) for found in findings],
-    }
-    if against is not None:
-        other, theirs, _ = answer(against, rows, device)
-        report["against"] = other
-        report["comparisons"] = [_comparison(found) for found in compare(rows, answers, theirs)]
-    if output is not None:
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-            if pictures:
-                signals = [found.signal for found in findings if found.slice == ALL]
-                report["pictures"] = [path.name for signal in signals for path in draw(rows, answers, signal, output)]
-            (output / "report.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
-        except OSError as error:
-            raise RowsUnfit(f"{error.filename}: {error.strerror}; give a folder that can be written with --output") from None
-    return report
+
+    model: str = "full"
+    against: str | None = None
+    device: str = "auto"
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    rate: float = 0.01
+    margins: Mapping[str, float] = field(default_factory=lambda: MARGINS)
+    resampled: int = RESAMPLES
+    required: tuple[str, ...] = ()
 
 
-def figure(value: float | None) -> float | None:
-    """A number for JSON: no NaN, five places."""
-    return None if value is None or math.isnan(value) else round(value, 5)
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All that was found. ``table``, ``other``: the rows with the model's scores, and with those of the one it is compared
+    with. ``thresholds``: by signal; ``chosen``: those of them that were fitted to these rows. ``macro_f1``: of emotions."""
+
+    plan: Plan
+    model: str
+    against: str | None
+    table: Table
+    other: Table | None
+    thresholds: Mapping[str, float]
+    chosen: frozenset[str]
+    findings: tuple[Finding, ...]
+    severity: Severity | None
+    correlations: tuple[Correlation, ...]
+    orderings: tuple[Ordering, ...]
+    sessions: tuple[Sessions, ...]
+    macro_f1: tuple[float, Mapping[str, float]] | None
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the model is worse than the other."""
+        return overall(self.comparisons, self.plan.required)
 
 
-def _estimate(found: Estimate | None) -> dict[str, float | None] | None:
-    return None if found is None else {key: figure(value) for key, value in asdict(found).items()}
+def narrowed(rows: Sequence[Row], signals: Sequence[str]) -> list[Row]:
+    """The rows that have a label of one of ``signals``, with those labels alone; all rows where none are named.
+
+    Raises :class:`RowsUnfit` where no row has a label of one of them.
+    """
+    if not signals:
+        return list(rows)
+    for name in signals:
+        if not any(name in row.labels for row in rows):
+            raise RowsUnfit(f"no row has a label of {name!r}; give signals that these files label")
+    kept = [replace(row, labels={name: row.labels[name] for name in signals if name in row.labels}) for row in rows]
+    return [row for row in kept if row.labels]
 
 
-def _finding(found: Finding) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "signal": found.signal,
-        "slice": found.slice,
-        "rows": found.rows,
-        "positives": found.positives,
-        "missing": found.missing,
-        "insufficient": found.insufficient,
-        **{name: _estimate(value) for name, value in found.measures.items()},
-        "threshold": found.threshold,
-        "recall": _estimate(found.recall),
-        "false_positives": _estimate(found.false_positives),
-    }
-    if found.recall is not None and found.false_positives is not None and found.slice == ALL:
-        told = not (math.isnan(found.recall.value) or math.isnan(found.false_positives.value))
-        row["per_million"] = [
-            {key: figure(value) for key, value in asdict(rates).items()}
-            for rates in (among_a_million(p, found.recall.value, found.false_positives.value) for p in PREVALENCES if told)
-        ]
-    return row
+def evaluate(rows: Sequence[Row], plan: Plan, listener: Listener | None = None) -> Evaluation:
+    """The figures of ``plan.model``, and its difference from ``plan.against`` where that is given.
+
+    ``listener``: hears the model's scores, row by row. Raises :class:`~detectors.errors.DetectorError`.
+    """
+    rows = with_derived(rows)
+    names = _names(rows)
+    ours = answer(plan.model, rows, names, plan.device, listener)
+    table = tabulate(rows, ours.columns)
+    thresholds, chosen = _thresholds(table, {**ours.thresholds, **plan.thresholds}, plan.rate)
+    theirs, other, comparisons = None, None, list[Comparison]()
+    half = max(1, plan.resampled // 2)
+    if plan.against is not None:
+        theirs = answer(plan.against, rows, names, plan.device)
+        other = tabulate(rows, theirs.columns)
+        comparisons = compare(
+            table, other, _both(ours, theirs, plan), margins=plan.margins, rate=plan.rate,
+            resampled=plan.resampled, sliced=half,
+        )  # fmt: skip
+    emotions = [name for name in table.labels if name.startswith(_EMOTION) and not name.endswith("*")]
+    return Evaluation(
+        plan=plan,
+        model=ours.name,
+        against=None if theirs is None else theirs.name,
+        table=table,
+        other=other,
+        thresholds=thresholds,
+        chosen=chosen,
+        findings=tuple(findings(table, thresholds, resampled=plan.resampled, sliced=half)),
+        severity=severity(table, thresholds, plan.resampled),
+        correlations=tuple(correlations(table, plan.resampled)),
+        orderings=tuple(orderings(table, plan.resampled)),
+        sessions=tuple(sessions(table, thresholds, plan.resampled)),
+        macro_f1=macro_f1(table, emotions) if len(emotions) > 1 else None,
+        comparisons=tuple(comparisons),
+    )
 
 
-def _comparison(found: Comparison) -> dict[str, Any]:
-    return {
-        "signal": found.signal,
-        "slice": found.slice,
-        "rows": found.rows,
-        "positives": found.positives,
-        "insufficient": found.insufficient,
-        **{name: _estimate(value) for name, value in found.differences.items()},
-    }
+def _names(rows: Sequence[Row]) -> list[str]:
+    labelled = wanted(rows)
+    graded = NEEDED if any(name in NEEDED for name in labelled[Side.USER]) else ()
+    return list(dict.fromkeys((*labelled[Side.USER], *graded, *labelled[Side.REPLY])))
+
+
+def _thresholds(table: Table, known: Mapping[str, float], rate: float) -> tuple[dict[str, float], frozenset[str]]:
+    found, chosen = dict(known), set()
+    for signal in table.labels:
+        if signal in found or (signal in SIGNALS and SIGNALS[signal].kind is not Kind.PROBABILITY):
+            continue
+        cut = table.cut(signal)
+        threshold = threshold_at_false_positives(Ranking(cut.positive, cut.scores).curve(), rate)
+        if not math.isnan(threshold):
+            found[signal] = threshold
+            chosen.add(signal)
+    return found, frozenset(chosen)
+
+
+def _both(ours: Answered, theirs: Answered, plan: Plan) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    return {**ours.thresholds, **plan.thresholds}, {**theirs.thresholds, **plan.thresholds}

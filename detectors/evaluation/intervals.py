@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.evaluation.measures import Vector
+from detectors.evaluation.proportions import upper_bound
 
-__all__ = ["RESAMPLES", "Estimate", "estimate", "resamples"]
+__all__ = ["RESAMPLES", "Estimate", "Resamples", "estimate", "of_share", "resamples"]
 
 RESAMPLES: Final = 400
 _SEED: Final = 20_261_127
@@ -26,17 +28,35 @@ class Estimate:
     high: float
 
 
-def resamples(conversations: Sequence[str], count: int = RESAMPLES, seed: int = _SEED) -> list[Vector]:
-    """How often each row counts in each resample: conversations drawn with replacement, as many as there are."""
-    _, places = np.unique(np.asarray(conversations), return_inverse=True)
-    groups = int(places.max()) + 1 if len(places) else 0
-    random = np.random.default_rng(seed)
-    return [
-        np.bincount(random.integers(0, groups, groups), minlength=groups)[places].astype(np.float64) for _ in range(count)
-    ]
+class Resamples:
+    """How often each row counts in each of ``len`` resamples: conversations drawn with replacement, as many as there are.
+
+    They are drawn anew on every walk, the same each time, so that no more than one is held.
+    """
+
+    def __init__(self, conversations: Sequence[str] | NDArray[Any], count: int, seed: int) -> None:
+        _, self._places = np.unique(np.asarray(conversations), return_inverse=True)
+        self._groups = int(self._places.max()) + 1 if len(self._places) else 0
+        self._count, self._seed = count, seed
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Vector]:
+        random, groups = np.random.default_rng(self._seed), self._groups
+        for _ in range(self._count):
+            drawn = np.bincount(random.integers(0, groups, groups), minlength=groups) if groups else np.zeros(0)
+            yield drawn.astype(np.float64)[self._places]
 
 
-def estimate(measures: Callable[[Vector | None], Sequence[float]], weights: Sequence[Vector]) -> list[Estimate]:
+def resamples(conversations: Sequence[str] | NDArray[Any], count: int = RESAMPLES, seed: int = _SEED) -> Resamples:
+    """``conversations``: of each row, by name or number."""
+    return Resamples(conversations, count, seed)
+
+
+def estimate(
+    measures: Callable[[Vector | None], Sequence[float]], weights: Collection[Vector] | Resamples
+) -> list[Estimate]:
     """What ``measures`` finds on the rows as they are, with intervals from what it finds on each resample.
 
     Resamples in which a figure has no meaning are left out of its interval.
@@ -44,6 +64,16 @@ def estimate(measures: Callable[[Vector | None], Sequence[float]], weights: Sequ
     values = measures(None)
     drawn = np.array([measures(weight) for weight in weights], dtype=np.float64).reshape(len(weights), len(values))
     return [_interval(value, drawn[:, at]) for at, value in enumerate(values)]
+
+
+def of_share(found: Estimate, rows: int) -> Estimate:
+    """A share of ``rows`` with an interval that does not collapse: where none or all of them were seen, no resample says
+    anything else, and the exact bound takes its place."""
+    if found.value == 0:
+        return Estimate(0.0, 0.0, max(found.high, upper_bound(0, rows, 0.975)))
+    if found.value == 1:
+        return Estimate(1.0, min(found.low, 1 - upper_bound(0, rows, 0.975)), 1.0)
+    return found
 
 
 def _interval(value: float, drawn: Vector) -> Estimate:

@@ -1,96 +1,182 @@
-"""Pictures of an evaluation: plain SVG, without scripts or anything from a network."""
+"""Pictures of an evaluation: recall over false positives, precision over recall, calibration, slices."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from detectors.evaluation.measures import Bins, Ranking, Vector
-from detectors.evaluation.rows import Row
+from detectors.evaluation.axes import COLOURS, Axes, Scale
+from detectors.evaluation.command import Evaluation
+from detectors.evaluation.intervals import Resamples, estimate, resamples
+from detectors.evaluation.measures import Bins, Curve, Ranking, Vector
+from detectors.evaluation.slices import natural
+from detectors.evaluation.study import ALL, Finding
+from detectors.evaluation.table import Cut, Table
+from detectors.signals import SIGNALS, Kind
 
-__all__ = ["draw"]
+__all__ = ["Picture", "draw"]
 
-_POINTS: Final = 120
-_SIDE: Final = 320  # pixels of the square that is drawn in
-_LEFT, _TOP, _RIGHT, _BOTTOM = 64, 40, 24, 56
-_TICKS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
+_GREY: Final = "#9aa5ad"
+_BANDED: Final = 200  # resamples of a curve's band
+_LOW: Final = 1e-4  # the lowest share of false positives that is drawn
+_FALSE: Final = np.logspace(math.log10(_LOW), 0, 81)
+_RECALL: Final = np.linspace(0.02, 1.0, 50)
+_SHARE: Final = Scale(0, 1, (0, 0.25, 0.5, 0.75, 1))
+_RATES: Final = Scale(_LOW, 1, (0.0001, 0.001, 0.01, 0.1, 1), log=True, percent=True)
+_MOST_SLICES: Final = 40
+_ROW: Final = 19  # pixels of a slice
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
-    name: str
-    title: str
-    x: str
-    y: str
-    points: Sequence[tuple[float, float]]
-    diagonal: bool = False
+class Picture:
+    """One picture: which signal, what it shows, and its SVG."""
+
+    signal: str
+    kind: str
+    svg: str
+
+    @property
+    def file(self) -> str:
+        """A name for a file of it."""
+        return f"{self.signal.replace('*', 'any')}.{self.kind}.svg"
 
 
-def draw(rows: Sequence[Row], scores: Mapping[str, Mapping[str, float]], signal: str, folder: Path) -> list[Path]:
-    """Recall over false positives, precision over recall, and calibration of one signal; the files that were written, none
-    where there is nothing to tell apart."""
-    known = [row for row in rows if signal in row.labels and signal in scores.get(row.id, {})]
-    labels = np.array([float(row.labels[signal] >= 0.5) for row in known])
-    values = np.array([scores[row.id][signal] for row in known], dtype=np.float64)
-    curve = Ranking(labels, values).curve()
-    if not curve.told:
-        return []
-    recall = curve.positives / curve.positives[-1]
-    false = curve.negatives / curve.negatives[-1]
-    precision = curve.positives / (curve.positives + curve.negatives)
-    at = np.unique(np.linspace(0, len(recall) - 1, _POINTS).astype(np.intp))
-    bins = [(mean, share) for mean, share, _ in Bins(labels, values).table()]
-    pictures = (
-        _Picture("roc", "recall over false positives", "false positives", "recall", _pairs(false[at], recall[at]), True),
-        _Picture("precision", "precision over recall", "recall", "precision", _pairs(recall[at], precision[at])),
-        _Picture("calibration", "share of positives over score", "score", "share of positives", bins, True),
-    )
-    written = []
-    for picture in pictures:
-        path = folder / f"{signal}.{picture.name}.svg"
-        path.write_text(_svg(f"{signal}: {picture.title}, n = {len(known):,}", picture), "utf-8")
-        written.append(path)
-    return written
+def draw(found: Evaluation) -> list[Picture]:
+    """The pictures of every signal that has positives and negatives to tell apart."""
+    made: list[Picture] = []
+    for signal in found.table.labels:
+        if signal in SIGNALS and SIGNALS[signal].kind is not Kind.PROBABILITY:
+            continue
+        cut = found.table.cut(signal)
+        if not Ranking(cut.positive, cut.scores).curve().told:
+            continue
+        shown = [(found.model, found.table, cut)]
+        if found.other is not None and found.against is not None:
+            shown.append((found.against, found.other, found.other.cut(signal)))
+        threshold = found.thresholds.get(signal)
+        made.append(Picture(signal, "roc", _roc(signal, shown, threshold)))
+        made.append(Picture(signal, "precision", _precision(signal, shown)))
+        made.append(Picture(signal, "calibration", _calibration(signal, found.table, cut)))
+        slices = [one for one in found.findings if one.signal == signal]
+        if any(one.slice != ALL for one in slices):
+            made.append(Picture(signal, "slices", _slices(signal, slices)))
+    return made
 
 
-def _pairs(x: Vector, y: Vector) -> list[tuple[float, float]]:
-    return [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
+def _counts(cut: Cut) -> str:
+    positives = int(cut.positive.sum())
+    return f"{positives:,} positives, {len(cut.places) - positives:,} negatives"
 
 
-def _svg(title: str, picture: _Picture) -> str:
-    width, height = _LEFT + _SIDE + _RIGHT, _TOP + _SIDE + _BOTTOM
+def _curves(axes: Axes, shown: Sequence[tuple[str, Table, Cut]], at: Vector, heights: Callable[[Curve], Vector]) -> None:
+    """A line for each model, and a 95% band."""
+    for (name, table, cut), colour in zip(shown, COLOURS, strict=False):
+        ranking = Ranking(cut.positive, cut.scores)
 
-    def place(x: float, y: float) -> tuple[float, float]:
-        return round(_LEFT + x * _SIDE, 1), round(_TOP + (1 - y) * _SIDE, 1)
+        def along(weights: Vector | None, ranking: Ranking = ranking) -> Sequence[float]:
+            curve = ranking.curve(weights)
+            return heights(curve).tolist() if curve.told else [math.nan] * len(at)
 
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
-        f"<title>{escape(title)}</title>",
-        f'<rect width="{width}" height="{height}" fill="white"/>',
-        f'<text x="{_LEFT}" y="24" font-size="13">{escape(title)}</text>',
-    ]
-    for tick in _TICKS:
-        (x, bottom), (left, y) = place(tick, 0), place(0, tick)
-        lines += [
-            f'<path d="M{x} {_TOP}V{bottom}M{left} {y}H{_LEFT + _SIDE}" stroke="#ddd"/>',
-            f'<text x="{x}" y="{bottom + 18}" text-anchor="middle">{tick:g}</text>',
-            f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{tick:g}</text>',
-        ]
-    middle = _TOP + _SIDE / 2
-    lines += [
-        f'<text x="{_LEFT + _SIDE / 2}" y="{height - 14}" text-anchor="middle">{escape(picture.x)}</text>',
-        f'<text x="16" y="{middle}" text-anchor="middle" transform="rotate(-90 16 {middle})">{escape(picture.y)}</text>',
-    ]
-    if picture.diagonal:
-        (x, y), (a, b) = place(0, 0), place(1, 1)
-        lines.append(f'<path d="M{x} {y}L{a} {b}" stroke="#999" stroke-dasharray="4 4"/>')
-    placed = [place(x, y) for x, y in picture.points]
-    route = " ".join(f"{x},{y}" for x, y in placed)
-    lines.append(f'<polyline points="{route}" fill="none" stroke="#1f5f8b" stroke-width="2"/>')
-    lines += [f'<circle cx="{x}" cy="{y}" r="1.8" fill="#1f5f8b"/>' for x, y in placed]
-    return "\n".join([*lines, "</svg>", ""])
+        found = estimate(along, _few(table, cut))
+        axes.band(
+            [(float(x), one.low) for x, one in zip(at, found, strict=True) if not math.isnan(one.low)],
+            [(float(x), one.high) for x, one in zip(at, found, strict=True) if not math.isnan(one.high)],
+            colour,
+        )
+        axes.line([(float(x), one.value) for x, one in zip(at, found, strict=True)], colour, name=name)
+
+
+def _few(table: Table, cut: Cut) -> Resamples:
+    return resamples(table.conversations[cut.places], _BANDED)
+
+
+def _roc(signal: str, shown: Sequence[tuple[str, Table, Cut]], threshold: float | None) -> str:
+    cut = shown[0][2]
+    negatives = len(cut.places) - int(cut.positive.sum())
+    axes = Axes(
+        f"{signal}: recall over false positives", f"{_counts(cut)}; 95% band; circle: at the threshold", _RATES, _SHARE,
+        "false positives, of the negatives", "recall",
+    )  # fmt: skip
+    if _LOW < 3 / negatives < 1:
+        axes.line([(3 / negatives, 0), (3 / negatives, 1)], _GREY, dashed=True)
+        axes.text((3 / negatives, 0.97), "3 / negatives")
+
+    def recall(curve: Curve) -> Vector:
+        false = curve.negatives / curve.negatives[-1]
+        at = np.searchsorted(false, _FALSE, side="right") - 1
+        found: Vector = np.where(at >= 0, curve.positives[np.maximum(at, 0)] / curve.positives[-1], 0.0)
+        return found
+
+    _curves(axes, shown, _FALSE, recall)
+    if threshold is not None:
+        flagged, positive = cut.scores >= threshold, cut.positive == 1
+        axes.dot((float(flagged[~positive].mean()), float(flagged[positive].mean())), COLOURS[0], size=4, hollow=True)
+    return axes.svg()
+
+
+def _precision(signal: str, shown: Sequence[tuple[str, Table, Cut]]) -> str:
+    cut = shown[0][2]
+    axes = Axes(
+        f"{signal}: precision over recall", f"{_counts(cut)}; precision falls with the share of positives", _SHARE, _SHARE,
+        "recall", "precision",
+    )  # fmt: skip
+
+    def precision(curve: Curve) -> Vector:
+        at = np.minimum(np.searchsorted(curve.positives / curve.positives[-1], _RECALL - 1e-12), len(curve.scores) - 1)
+        found: Vector = curve.positives[at] / (curve.positives[at] + curve.negatives[at])
+        return found
+
+    _curves(axes, shown, _RECALL, precision)
+    return axes.svg()
+
+
+def _calibration(signal: str, table: Table, cut: Cut) -> str:
+    bins = Bins(cut.positive, cut.scores, 10)
+    rows = bins.table()
+    axes = Axes(
+        f"{signal}: calibration", f"{_counts(cut)}; columns: share of rows; hollow: fewer than 50 rows", _SHARE, _SHARE,
+        "score", "share of positives",
+    )  # fmt: skip
+    for mean, _, count in rows:
+        axes.bar(min(math.floor(mean * 10), 9) / 10, 0.1, count / len(cut.places), _GREY)
+    axes.line([(0, 0), (1, 1)], _GREY, dashed=True)
+    places = [min(math.floor(mean * 10), 9) for mean, _, _ in rows]
+
+    def shares(weights: Vector | None) -> list[float]:
+        own = {min(math.floor(mean * 10), 9): share for mean, share, _ in bins.table(weights)}
+        return [own.get(place, math.nan) for place in places]
+
+    for (mean, _, count), share in zip(rows, estimate(shares, _few(table, cut)), strict=True):
+        if not math.isnan(share.low):
+            axes.line([(mean, share.low), (mean, share.high)], COLOURS[0])
+        axes.dot((mean, share.value), COLOURS[0], size=4, hollow=count < 50)
+    return axes.svg()
+
+
+def _slices(signal: str, findings: Sequence[Finding]) -> str:
+    """Recall at the threshold with its interval, and false positives, slice by slice."""
+    every = [one for one in findings if one.slice == ALL]
+    shown = [one for one in findings if one.slice != ALL and (one.positives or one.rows >= 50)]
+    shown = every + sorted(shown, key=lambda one: natural(one.slice))[:_MOST_SLICES]
+    count = len(shown)
+    axes = Axes(
+        f"{signal}: slices at the threshold", "blue: recall; brown: false positives; hollow: fewer than 50 of them",
+        _SHARE, Scale(0, count, tuple(count - at - 0.5 for at in range(count))), "share", "",
+        width=420, height=_ROW * count, names=[f"{one.slice} ({one.positives:,} of {one.rows:,})" for one in shown],
+    )  # fmt: skip
+    for at, one in enumerate(shown):
+        y = count - at - 0.5
+        for found, colour, few, up in (
+            (one.recall, COLOURS[0], one.insufficient, 0.12),
+            (one.false_positives, COLOURS[1], one.rows - one.positives < 50, -0.12),
+        ):
+            if found is None or math.isnan(found.value):
+                continue
+            if not math.isnan(found.low):
+                axes.line([(found.low, y + up), (found.high, y + up)], colour)
+            axes.dot((found.value, y + up), colour, hollow=few)
+    return axes.svg()

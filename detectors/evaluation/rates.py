@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-__all__ = ["Rates", "among_a_million"]
+__all__ = ["PREVALENCES", "Rates", "among_a_million"]
+
+PREVALENCES: Final = (0.0005, 0.0015, 0.005)
+"""Shares of turns for which alerts per million are worked out. The middle one is what a large provider said of its users in
+a week; the others are round numbers around it. None is a measurement of your traffic."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,12 @@
-"""What an evaluation finds: every signal, overall and by slice, with intervals; and two models side by side. Pure."""
+"""What an evaluation finds: every signal, overall and by slice, with intervals. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
-from detectors.evaluation.intervals import Estimate, estimate, resamples
+from detectors.evaluation.intervals import RESAMPLES, Estimate, estimate, of_share, resamples
 from detectors.evaluation.measures import (
     Bins,
     Ranking,
@@ -21,8 +19,10 @@ from detectors.evaluation.measures import (
     recall_at_false_positives,
 )
 from detectors.evaluation.rows import Row
+from detectors.evaluation.table import Cut, Table, columns, tabulate, wanted
+from detectors.signals import SIGNALS, Kind
 
-__all__ = ["ALL", "ENOUGH", "MEASURES", "Comparison", "Finding", "compare", "study"]
+__all__ = ["ALL", "ENOUGH", "MEASURES", "Figures", "Finding", "Scored", "cuts", "figures", "findings", "study"]
 
 ALL: Final = "all"
 ENOUGH: Final = 50
@@ -30,7 +30,8 @@ ENOUGH: Final = 50
 
 MEASURES: Final = ("auroc", "auprc", "recall_at_1pct", "recall_at_0.1pct", "fpr_at_90pct_recall", "ece")
 
-_Figures = Callable[[Vector | None], Sequence[float]]
+Figures = Callable[[Vector | None], Sequence[float]]
+"""Several figures of the rows, each counting as often as its weight says; once by default."""
 
 Scored = Mapping[str, Mapping[str, float]]
 """Signals' values by row id; a signal that is missing is left out."""
@@ -56,69 +57,43 @@ class Finding:
     false_positives: Estimate | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two models on the same rows: ``differences`` are the first's figure less the second's, with paired intervals."""
-
-    signal: str
-    slice: str
-    rows: int
-    positives: int
-    insufficient: bool
-    differences: Mapping[str, Estimate]
-
-
 def study(rows: Sequence[Row], scores: Scored, thresholds: Mapping[str, float] | None = None) -> list[Finding]:
     """The findings for every signal that has a label, overall and in each slice, in the order of first appearance."""
-    found: list[Finding] = []
-    for signal, name, chosen in _cuts(rows):
-        found.append(_finding(signal, name, chosen, scores, (thresholds or {}).get(signal)))
+    names = [name for own in wanted(rows).values() for name in own]
+    return findings(tabulate(rows, columns(rows, scores, names)), thresholds)
+
+
+def findings(
+    table: Table, thresholds: Mapping[str, float] | None = None, *, resampled: int = RESAMPLES, sliced: int | None = None
+) -> list[Finding]:
+    """The same of a table. ``resampled``: resamples of an interval, ``sliced`` of a slice's."""
+    found = []
+    for signal, name, cut in cuts(table):
+        count = resampled if name == ALL or sliced is None else sliced
+        found.append(_finding(signal, name, cut, table, (thresholds or {}).get(signal), count))
     return found
 
 
-def compare(rows: Sequence[Row], first: Scored, second: Scored) -> list[Comparison]:
-    """Both models on the rows that both scored."""
-    found: list[Comparison] = []
-    for signal, name, chosen in _cuts(rows):
-        both = [row for row in chosen if signal in first.get(row.id, {}) and signal in second.get(row.id, {})]
-        if not both:
+def cuts(table: Table) -> Iterator[tuple[str, str, Cut]]:
+    """Every signal whose labels are probabilities, on all rows that have one and then in each slice that leaves some out."""
+    for signal in table.labels:
+        if signal in SIGNALS and SIGNALS[signal].kind is not Kind.PROBABILITY:
             continue
-        labels = _labels(both, signal)
-        weights = resamples([row.conversation for row in both])
-        ours, theirs = (_figures(labels, np.array([scores[row.id][signal] for row in both])) for scores in (first, second))
-        differences = dict(zip(MEASURES, estimate(_less(ours, theirs), weights), strict=True))
-        positives = int(labels.sum())
-        found.append(Comparison(signal, name, len(both), positives, positives < ENOUGH, differences))
-    return found
+        every = table.cut(signal)
+        yield signal, ALL, every
+        for name, places in table.slices.items():
+            cut = table.cut(signal, places)
+            labelled = len(cut.places) + cut.missing
+            if 0 < labelled < len(every.places) + every.missing:
+                yield signal, name, cut
 
 
-def _cuts(rows: Sequence[Row]) -> list[tuple[str, str, list[Row]]]:
-    signals = list(dict.fromkeys(name for row in rows for name in row.labels))
-    cuts: list[tuple[str, str, list[Row]]] = []
-    for signal in signals:
-        labelled = [row for row in rows if signal in row.labels]
-        cuts.append((signal, ALL, labelled))
-        for name in dict.fromkeys(name for row in labelled for name in row.slices):
-            chosen = [row for row in labelled if name in row.slices]
-            if len(chosen) < len(labelled):
-                cuts.append((signal, name, chosen))
-    return cuts
-
-
-def _labels(rows: Sequence[Row], signal: str) -> Vector:
-    return np.array([float(row.labels[signal] >= 0.5) for row in rows])
-
-
-def _less(one: _Figures, two: _Figures) -> _Figures:
-    return lambda weights: [a - b for a, b in zip(one(weights), two(weights), strict=True)]
-
-
-def _figures(labels: Vector, scores: Vector, threshold: float | None = None) -> _Figures:
+def figures(labels: Vector, scores: Vector, threshold: float | None = None) -> Figures:
     """All of :data:`MEASURES`, and behind them recall and false positives at the threshold where there is one; one curve a
     resample serves them all."""
     ranking, bins = Ranking(labels, scores), Bins(labels, scores)
 
-    def figures(weights: Vector | None) -> list[float]:
+    def each(weights: Vector | None) -> list[float]:
         curve = ranking.curve(weights)
         found = [
             area_under_roc(curve),
@@ -130,23 +105,23 @@ def _figures(labels: Vector, scores: Vector, threshold: float | None = None) -> 
         ]
         return found if threshold is None else [*found, *flagged_shares(curve, threshold)]
 
-    return figures
+    return each
 
 
-def _finding(signal: str, name: str, chosen: Sequence[Row], scores: Scored, threshold: float | None) -> Finding:
-    rows = [row for row in chosen if signal in scores.get(row.id, {})]
-    labels = _labels(rows, signal)
-    values = np.array([scores[row.id][signal] for row in rows], dtype=np.float64)
-    weights = resamples([row.conversation for row in rows]) if rows else []
-    found = estimate(_figures(labels, values, threshold), weights)
+def _finding(signal: str, name: str, cut: Cut, table: Table, threshold: float | None, count: int) -> Finding:
+    labels = cut.positive
+    weights = resamples(table.conversations[cut.places], count)
+    found = estimate(figures(labels, cut.scores, threshold), weights)
     recall, false = found[len(MEASURES) :] if threshold is not None else (None, None)
     positives = int(labels.sum())
+    if recall is not None and false is not None:
+        recall, false = of_share(recall, positives), of_share(false, len(labels) - positives)
     return Finding(
         signal,
         name,
-        len(rows),
+        len(cut.places),
         positives,
-        len(chosen) - len(rows),
+        cut.missing,
         positives < ENOUGH,
         dict(zip(MEASURES, found, strict=False)),
         threshold,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from guard.cli import admin, attribute, audit, dashboards, deliveries, models, policy, redact
+from guard.cli import admin, attribute, audit, dashboards, deliveries, evaluation, models, policy, redact
 from guard.cli.options import DatabaseUrl, DataDir, console, device_name, settings_from
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def doctor(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
 app.add_typer(models.model, name="model")
 app.command()(models.train)
 app.command()(models.calibrate)
-app.command("eval")(models.evaluate)
+app.command("eval")(evaluation.evaluate)
 for group in (admin.tenant, admin.key, admin.reviewer, admin.channel, admin.db):
     app.add_typer(group)
 for name, commands in (("policy", policy), ("audit", audit), ("dashboards", dashboards), ("deliveries", deliveries)):

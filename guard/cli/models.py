@@ -1,18 +1,17 @@
-"""`handrail model`, `handrail train`, `handrail calibrate` and `handrail eval`."""
+"""`handrail model`, `handrail train` and `handrail calibrate`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 import orjson
 import typer
 
 from guard.cli.options import console, device_name
 
-__all__ = ["calibrate", "evaluate", "model", "train"]
+__all__ = ["calibrate", "model", "train"]
 
 
 class What(StrEnum):
@@ -157,68 +156,6 @@ def calibrate(
     if folder is None:
         raise typer.BadParameter("this installation carries no model; give its folder", param_hint="--model")
     run(data, folder, out=figures, card=card, tell=_tell)
-
-
-def evaluate(
-    files: Annotated[list[Path], typer.Argument(help="JSON Lines: {id, messages, labels}.", show_default=False)],
-    model: Annotated[
-        str, typer.Option(help="full, model, lexicon, a model's folder, or a file that `handrail score` wrote.")
-    ] = "full",
-    against: Annotated[str | None, typer.Option(help="Another one to compare with.", show_default=False)] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="A folder for report.json and pictures.", show_default=False, file_okay=False)
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON instead of a table.")] = False,
-    pictures: Annotated[bool, typer.Option(help="Draw curves where --output is given.")] = True,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", callback=device_name)] = "auto",
-) -> None:
-    """Say how well scores tell labels, with 95% intervals, by slice, and against another model."""
-    from detectors.evaluation.command import evaluate as run
-
-    report = run(files, model=model, against=against, device=device, output=output, pictures=pictures)
-    if as_json:
-        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
-        return
-    screen = console()
-    screen.print(f"{report['model']}: {report['rows']:,} rows, {report['conversations']:,} conversations", highlight=False)
-    for row in report["findings"]:
-        screen.print(_lines(row), highlight=False, markup=False)
-    if "comparisons" in report:
-        screen.print(f"\nless {report['against']} (above zero: {report['model']} has the higher figure)", highlight=False)
-        for row in report["comparisons"]:
-            screen.print(_lines(row), highlight=False, markup=False)
-    if any(row["insufficient"] for row in report["findings"]):
-        screen.print("\ninsufficient: fewer than 50 positives", highlight=False)
-
-
-_FIGURES: Final = {
-    "auroc": "AUROC",
-    "auprc": "AUPRC",
-    "recall_at_1pct": "recall at 1% false positives",
-    "recall_at_0.1pct": "recall at 0.1%",
-    "fpr_at_90pct_recall": "false positives at 90% recall",
-    "ece": "calibration error",
-    "recall": "recall at the threshold",
-    "false_positives": "false positives at the threshold",
-}
-
-
-def _lines(row: Mapping[str, Any]) -> str:
-    """A signal in a slice: a heading, and a line for each figure that has a meaning."""
-    few = ", insufficient" if row["insufficient"] else ""
-    missing = f", {row['missing']:,} missing" if row.get("missing") else ""
-    lines = [f"\n{row['signal']} · {row['slice']} · n {row['rows']:,}, {row['positives']:,} positive{few}{missing}"]
-    for key, label in _FIGURES.items():
-        found = row.get(key)
-        if found is not None and found["value"] is not None:
-            lines.append(f"  {label:<33}{_interval(found)}")
-    return "\n".join(lines)
-
-
-def _interval(found: Mapping[str, float | None]) -> str:
-    if found["low"] is None or found["high"] is None:
-        return f"{found['value']:.3f}"
-    return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
 
 
 def _number(value: float | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from detectors.evaluation.errors import RowsUnfit
-from detectors.evaluation.rows import read_rows, read_scores
+from detectors.evaluation.rows import family, read_rows, read_scores
 from detectors.signals import Side
 
 
@@ -52,6 +52,12 @@ def test_a_row(tmp_path: Path) -> None:
         (_row(labels={"risk.suicide": 2}), "not from 0 to 1"),
         (_row(labels={"risk.suicide": "yes"}), "not from 0 to 1"),
         (_row(question=9), "no rung"),
+        (_row(turn=-1, conversation="c"), "turn is no whole number"),
+        (_row(turn=1), "a turn without its conversation"),
+        (_row(benign=1), "benign is neither true nor false"),
+        (_row(labels={"risk.suicide_level": 7}), "not from 0 to 6"),
+        (_row(labels={"session.state": 1}), "no signal of the user's side"),
+        (_row(labels={"companion.*": 1}), "no signal of the user's side"),
     ],
 )
 def test_refusals(tmp_path: Path, row: Any, says: str) -> None:
@@ -69,10 +75,46 @@ def test_ids_are_unique_and_files_are_there(tmp_path: Path) -> None:
         read_rows([_file(tmp_path, name="empty.jsonl")])
 
 
+def test_levels_families_turns_and_pairs(tmp_path: Path) -> None:
+    said = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "I missed you."}]
+    first, second = read_rows(
+        [
+            _file(
+                tmp_path,
+                _row(labels={"risk.suicide_level": 6, "risk.*": 0.7}, conversation="c", turn=3, pair="p", benign=False),
+                _row(id="b", messages=said, labels={"companion.*": 0.4}),
+            )
+        ]
+    )
+    assert dict(first.labels) == {"risk.suicide_level": 6.0, "risk.*": 0.7}
+    assert (first.turn, first.pair, first.benign) == (3, "p", False)
+    assert dict(second.labels) == {"companion.*": 0.4}
+    assert (second.turn, second.pair, second.benign) == (None, None, None)
+    assert "companion.retention" in family("companion.*", Side.REPLY)
+    assert "risk.suicide_level" not in family("risk.*", Side.USER)
+    assert family("companion.*", Side.USER) == family("companion.retention", Side.REPLY) == ()
+
+
+def test_the_question_is_read_off_the_message_before(tmp_path: Path) -> None:
+    said = [{"role": "assistant", "content": "Are you safe?"}, {"role": "user", "content": "yes"}]
+    path = _file(tmp_path, _row(messages=said), _row(id="b", messages=said, question=3))
+    assert [row.question for row in read_rows([path], lambda text: 0 if "safe" in text else None)] == [0, 3]
+    assert [row.question for row in read_rows([path])] == [None, 3]
+
+
+def test_a_turn_a_pair_and_slices_are_what_they_say(tmp_path: Path) -> None:
+    with pytest.raises(RowsUnfit, match="turn 1 of the conversation of row 'b' stands on two rows"):
+        read_rows([_file(tmp_path, _row(conversation="c", turn=1), _row(id="b", conversation="c", turn=1))])
+    with pytest.raises(RowsUnfit, match="101 rows of one pair"):
+        read_rows([_file(tmp_path, *(_row(id=str(at), pair="p") for at in range(101)))])
+    with pytest.raises(RowsUnfit, match="different slices"):
+        read_rows([_file(tmp_path, *(_row(id=str(at), slices=[f"s{at}"]) for at in range(401)))])
+
+
 def test_scores_of_a_file(tmp_path: Path) -> None:
     path = _file(
         tmp_path,
         {"id": "a", "model": "m@1", "signals": {"risk.suicide": 0.5, "distress": None}},
         {"id": "b", "line": 2, "error": "no messages"},
     )
-    assert read_scores(path) == {"a": {"risk.suicide": 0.5}}
+    assert list(read_scores(path)) == [("a", {"risk.suicide": 0.5})]

@@ -1,19 +1,16 @@
-"""Findings by signal and slice, intervals, and two models side by side."""
+"""Findings by signal and slice, and intervals."""
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 
 import pytest
 
-from detectors.evaluation.command import evaluate
 from detectors.evaluation.intervals import resamples
 from detectors.evaluation.macro import cross_fitted_macro_f1
 from detectors.evaluation.rates import among_a_million
 from detectors.evaluation.rows import Row
-from detectors.evaluation.study import ALL, compare, study
+from detectors.evaluation.study import ALL, study
 from detectors.signals import Side
 
 SIGNAL = "risk.suicide"
@@ -37,7 +34,8 @@ def test_findings_by_slice() -> None:
     assert every.recall is not None
     assert every.recall.value == 1.0
     assert every.false_positives is not None
-    assert every.false_positives.high == 0.0
+    assert every.false_positives.value == 0.0
+    assert 3 / 98 < every.false_positives.high < 4 / 98  # none of 98
     assert {found.slice for found in slices} == {"odd", "even"}
     assert all(math.isnan(found.measures["auroc"].value) for found in slices)
 
@@ -66,15 +64,6 @@ def test_clusters_widen_the_interval() -> None:
     assert width(10) > width(1)
 
 
-def test_a_better_model_is_seen_in_the_difference() -> None:
-    rows = _rows(120)
-    good = {row.id: {SIGNAL: 0.9 if row.labels[SIGNAL] else 0.1} for row in rows}
-    poor = {row.id: {SIGNAL: (int(row.id) * 7 % 13) / 13} for row in rows}
-    found = compare(rows, good, poor)[0].differences["auroc"]
-    assert found.low > 0
-    assert compare(rows, good, good)[0].differences["auroc"].high == 0.0
-
-
 def test_a_million_turns() -> None:
     rates = among_a_million(0.001, 0.8, 0.01)
     assert rates.there == pytest.approx(1000)
@@ -90,28 +79,3 @@ def test_macro_f1_of_perfect_and_of_blind_scores() -> None:
     assert cross_fitted_macro_f1(rows, {row.id: {SIGNAL: row.labels[SIGNAL]} for row in rows}, [SIGNAL])[0] == 1.0
     blind, each = cross_fitted_macro_f1(rows, {row.id: {SIGNAL: 0.5} for row in rows}, [SIGNAL])
     assert blind == each[SIGNAL] < 0.7
-
-
-def test_the_lexicon_is_evaluated_and_drawn(tmp_path: Path) -> None:
-    texts = ["I want to kill myself tonight", "these shoes are killing me", "what a lovely day", "I wish I was dead"]
-    path = tmp_path / "few.jsonl"
-    path.write_text(
-        "".join(
-            json.dumps(
-                {"id": str(at), "messages": [{"role": "user", "content": text}], "labels": {SIGNAL: int(at in (0, 3))}}
-            )
-            + "\n"
-            for at, text in enumerate(texts)
-        ),
-        "utf-8",
-    )
-    report = evaluate([path], model="lexicon", against="lexicon", output=tmp_path / "out")
-    (found,) = report["findings"]
-    assert found["auroc"]["value"] == 1.0
-    assert found["insufficient"]
-    assert report["comparisons"][0]["auroc"]["value"] == 0.0
-    written = json.loads((tmp_path / "out" / "report.json").read_bytes())
-    assert written["findings"] == json.loads(json.dumps(report["findings"]))
-    drawn = (tmp_path / "out" / f"{SIGNAL}.roc.svg").read_text("utf-8")
-    assert drawn.startswith("<svg")
-    assert "<script" not in drawn
