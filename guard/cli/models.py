@@ -75,6 +75,7 @@ def train(
         ),
     ] = None,
     init: Annotated[Path | None, typer.Option(help="Start from an earlier run's network.pt.", show_default=False)] = None,
+    words: Annotated[bool, typer.Option("--words", help="Train the word embeddings as well.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", callback=device_name)] = "auto",
     what: Annotated[
         What, typer.Option(help="The model that scores, or the head that finds names for `redact`.")
@@ -84,8 +85,10 @@ def train(
 ) -> None:
     r"""Train a model, export it and say how well it does on data that it has not seen. Needs the extra \[torch]."""
     if what is What.NAMES:
-        if resume or source or draw or device != "auto":
-            raise typer.BadParameter("--resume, --source, --draw and --device are for --what signals", param_hint="--what")
+        if resume or source or draw or words or device != "auto":
+            raise typer.BadParameter(
+                "--resume, --source, --draw, --words and --device are for --what signals", param_hint="--what"
+            )
         from detectors.pii.training.command import train as train_names
 
         train_names(
@@ -114,6 +117,7 @@ def train(
         sources=source,
         draw=dict(map(_share, draw or ())),
         init=init,
+        words=words,
         device=device,
         name=name or "handrail-minilm",
         version=version,
