@@ -73,6 +73,11 @@ class Settings(BaseSettings):
     smtp_url: SecretStr | None = Field(None, description="mail server: smtps://user:password@host, or smtp:// for STARTTLS")
     mail_from: str | None = Field(None, description="address that e-mails come from")
     public_url: str | None = Field(None, description="where reviewers reach the console; links in e-mails begin with it")
+    opinion_url: str | None = Field(None, description="base URL, ending in /v1, of a model that gives second opinions")
+    opinion_key: SecretStr | None = Field(None, description="key for that endpoint; without it none is sent")
+    opinion_model: str | None = Field(None, max_length=200, description="the model that gives second opinions")
+    opinion_daily: int = Field(200, ge=1, le=100_000, description="most second opinions of one tenant a day (UTC)")
+    opinion_timeout: float = Field(20.0, gt=0, le=25, description="longest wait for one second opinion")
 
     @classmethod
     def settings_customise_sources(
@@ -93,7 +98,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is no device; give {DEVICES}")
         return value
 
-    @field_validator("upstream_url")
+    @field_validator("upstream_url", "opinion_url")
     @classmethod
     def _upstream(cls, value: str | None) -> str | None:
         if value is None or value == "":
