@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("socket", help="path of the socket; its folder must be yours alone (mode 0700)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--model", action="store_true", help="let the shipped model score above the lexicon")
+    parser.add_argument("--pack", action="append", default=[], help="a pack of another model; may be given more than once")
+    parser.add_argument("--allow-downloads", action="store_true", help="fetch packs' models that are not here")
     parser.add_argument("--parent-pid", type=int, default=None, help="end when this process is no longer the parent")
     parser.add_argument("--drain-seconds", type=float, default=5.0, help="for what was asked before the end")
     given = parser.parse_args(arguments)
@@ -36,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
             given.socket,
             device=given.device,
             model=given.model,
+            packs=given.pack,
+            downloads=given.allow_downloads,
             parent_death=given.parent_pid,
             drain_seconds=given.drain_seconds,
         )

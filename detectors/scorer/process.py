@@ -63,22 +63,28 @@ class LexiconTier:
         return max(risks, default=0.0)
 
 
-def tiers_for(device: str, *, model: bool = True) -> list[Tier]:
+def tiers_for(device: str, *, model: bool = True, packs: Sequence[str | Path] = (), downloads: bool = False) -> list[Tier]:
     """What scores on ``device`` (auto, cpu, cuda, cuda:N), the highest tier first.
 
-    The model, where it is wanted and the installation carries one, above the lexicon. Raises
-    :class:`~detectors.encoder.errors.ModelUnfit` for weights that are there and cannot be served: half an installation is
-    told, not hidden.
+    The model, where it is wanted and the installation carries one, then other people's models by their ``packs``, above the
+    lexicon. ``downloads``: whether those may be fetched. Raises :class:`~detectors.encoder.errors.ModelUnfit` for weights
+    that are there and cannot be served, and :class:`~detectors.external.errors.PackUnfit`: half an installation is told, not
+    hidden.
     """
     from detectors.encoder.manifest import shipped
 
     lexicon = LexiconTier()
     folder = shipped() if model else None
-    if folder is None:
-        return [lexicon]
-    from detectors.encoder.tier import ModelTier
+    tiers: list[Tier] = []
+    if folder is not None:
+        from detectors.encoder.tier import ModelTier
 
-    return [ModelTier.load(folder, _placed(device), weigh=lexicon.weigh, words=lexicon.words), lexicon]
+        tiers.append(ModelTier.load(folder, _placed(device), weigh=lexicon.weigh, words=lexicon.words))
+    if packs:
+        from detectors.external.tiers import external_tiers
+
+        tiers.extend(external_tiers(packs, _placed(device), downloads=downloads, weigh=lexicon.weigh))
+    return [*tiers, lexicon]
 
 
 def _placed(device: str) -> str:
@@ -89,11 +95,12 @@ def _placed(device: str) -> str:
     return "cuda" if Path("/proc/driver/nvidia/version").exists() and find_spec("torch") is not None else "cpu"
 
 
-def stack_for(device: str, *, model: bool = True) -> Stack:
-    """All of it with the language identifier: what the scorer process serves, for a program that scores by itself."""
+def stack_for(device: str, *, model: bool = True, packs: Sequence[str | Path] = (), downloads: bool = False) -> Stack:
+    """All of it with the language identifier: what the scorer process serves, for a program that scores by itself. See
+    :func:`tiers_for`."""
     from detectors.language import identify
 
-    return Stack(tiers_for(device, model=model), identify)
+    return Stack(tiers_for(device, model=model, packs=packs, downloads=downloads), identify)
 
 
 @contextmanager
@@ -196,18 +203,24 @@ def run(
     *,
     device: str = "auto",
     model: bool = True,
+    packs: Sequence[str | Path] = (),
+    downloads: bool = False,
     parent_death: int | None = None,
     bounds: Bounds | None = None,
     drain_seconds: float = 5.0,
 ) -> None:
     """Runs the scorer in this process until it is told to end. ``handrail scorer`` is this.
 
-    ``model``: whether the model that is shipped scores above the lexicon. ``parent_death``: the
-    process id of the supervisor; when that is no longer this process's parent, the scorer ends within a second. Raises
+    ``model``: whether the model that is shipped scores above the lexicon. ``packs``: other people's models, which may be
+    fetched where ``downloads`` says so. ``parent_death``: the process id of the supervisor; when that is no longer this process's parent, the scorer ends within a second. Raises
     :class:`ScorerRunning` and :class:`SocketUnfit`.
     """
     run_stack(
-        stack_for(device, model=model), socket_path, parent_death=parent_death, bounds=bounds, drain_seconds=drain_seconds
+        stack_for(device, model=model, packs=packs, downloads=downloads),
+        socket_path,
+        parent_death=parent_death,
+        bounds=bounds,
+        drain_seconds=drain_seconds,
     )
 
 

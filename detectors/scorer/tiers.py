@@ -7,14 +7,14 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from detectors.contract import Item
 from detectors.scorer.explicit import heed
 from detectors.signals import Scores, Side, vocabulary
 from detectors.signals import Tier as Answered
 
-__all__ = ["Identify", "Stack", "Tier", "Tiered", "merge"]
+__all__ = ["Identify", "Joining", "Stack", "Tier", "Tiered", "merge"]
 
 Identify = Callable[[str, str | None], str | None]
 """A text's language (ISO 639-1) from the text and what the session's was so far; ``None`` where it cannot be told."""
@@ -32,6 +32,19 @@ class Tier(Protocol):
 
     def score(self, batch: Sequence[Item]) -> list[Scores]:
         """Scores in the order of ``batch``. What it cannot answer is missing, which is not zero."""
+        ...
+
+
+@runtime_checkable
+class Joining(Protocol):
+    """A tier that says itself how its answers go together with those from above it."""
+
+    def wanted(self, item: Item, above: Scores | None) -> bool:
+        """Whether an answer about ``item`` could change ``above``."""
+        ...
+
+    def join(self, above: Scores, own: Scores) -> Scores:
+        """Both as one."""
         ...
 
 
@@ -133,12 +146,22 @@ class Stack:
         merged: list[Scores | None] = [None] * len(batch)
         settled = [True] * len(batch)
         for tier in self._tiers:
-            for at, scores in enumerate(self._ask(tier, batch)):
+            joining = tier if isinstance(tier, Joining) else None
+            places = [at for at, item in enumerate(batch) if joining is None or joining.wanted(item, merged[at])]
+            if not places:
+                continue
+            asked = batch if len(places) == len(batch) else [batch[at] for at in places]
+            for at, scores in zip(places, self._ask(tier, asked), strict=True):
                 if scores is None:
                     settled[at] = False
                     continue
                 above = merged[at]
-                merged[at] = _sound(scores) if above is None else heed(merge(above, scores), scores)
+                if above is None:
+                    merged[at] = _sound(scores)
+                elif joining is not None:
+                    merged[at] = joining.join(above, _sound(scores))
+                else:
+                    merged[at] = heed(merge(above, scores), scores)
         for at, scores in enumerate(merged):
             if scores is not None and scores.language is None and batch[at].language is not None:
                 merged[at] = replace(scores, language=batch[at].language)
