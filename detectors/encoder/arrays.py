@@ -62,7 +62,9 @@ def decode_call(raw: bytes, vocabulary: int) -> tuple[NDArray[np.int64], NDArray
     _check_size(rows, tokens)
     size = rows * tokens
     if len(raw) != _CALL.size + size * _TOKEN_BYTES:
-        raise ArraysUnfit(f"a call of {rows} rows of {tokens} tokens has {_CALL.size + size * _TOKEN_BYTES} bytes, not {len(raw)}")
+        raise ArraysUnfit(
+            f"a call of {rows} rows of {tokens} tokens has {_CALL.size + size * _TOKEN_BYTES} bytes, not {len(raw)}"
+        )
     ids = np.frombuffer(raw, "<u2", size, _CALL.size).reshape(rows, tokens).astype(np.int64)
     flags = np.frombuffer(raw, np.uint8, 2 * size, _CALL.size + 2 * size).reshape(2, rows, tokens)
     if ids.max() >= vocabulary:

@@ -1,4 +1,5 @@
-"""What multiplies the matrices: ONNX Runtime on CPU, torch on CUDA, from one weight file."""
+"""What multiplies the matrices, from one weight file: ONNX Runtime on CPU here, torch on CUDA
+(:mod:`detectors.encoder.cuda`), a model server (:mod:`detectors.encoder.remote`)."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ __all__ = ["Backend", "Logits", "OnnxBackend", "OnnxTagger", "padded", "voted"]
 Logits = NDArray[np.float32]
 """``[frames, outputs]``."""
 
-_TOKENS: Final = 4096  # of one call, padding included: bounds memory
+_TOKENS: Final = 4096  # of one call, padding included: bounds memory; a backend's own ``tokens`` go before it
 _WASTE: Final = 1.3  # a frame joins a call while its longest is at most so many times its shortest
 _SLACK: Final = 8  # tokens of padding that never matter
 
@@ -89,6 +90,7 @@ def voted(backend: Backend, frames: Sequence[Frame], pad: int, outputs: int) -> 
 def _batches(backend: Backend, frames: Sequence[Frame], pad: int) -> Iterator[tuple[list[int], Logits, Logits]]:
     """What the backend says of some frames at a time, with their places: frames of like length run together, so that little
     is padding."""
+    most = getattr(backend, "tokens", None) or _TOKENS
     order = sorted(range(len(frames)), key=lambda at: len(frames[at].ids))
     start = 0
     while start < len(order):
@@ -96,7 +98,7 @@ def _batches(backend: Backend, frames: Sequence[Frame], pad: int) -> Iterator[tu
         end = start + 1
         while end < len(order):
             longest = len(frames[order[end]].ids)
-            if longest > max(shortest * _WASTE, shortest + _SLACK) or longest * (end - start + 1) > _TOKENS:
+            if longest > max(shortest * _WASTE, shortest + _SLACK) or longest * (end - start + 1) > most:
                 break
             end += 1
         places = order[start:end]

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.encoder.backend import Backend, Logits
+from detectors.encoder.errors import CallExpired, CallFailed, CallRefused
 
-__all__ = ["Array", "CallExpired", "CallFailed", "CallRefused", "Calls", "Limits", "merge", "together"]
+__all__ = ["Array", "Calls", "Limits", "merge", "together"]
 
 _log = logging.getLogger(__name__)
 
@@ -23,18 +24,6 @@ Array = NDArray[np.int64]
 
 _WASTE: Final = 1.3  # a call joins others while the longest has at most so many times its tokens
 _SLACK: Final = 8  # tokens of padding that never matter
-
-
-class CallRefused(Exception):
-    """There is no room, or the server is ending."""
-
-
-class CallExpired(Exception):
-    """The caller no longer waits."""
-
-
-class CallFailed(Exception):
-    """The network could not be run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +82,7 @@ class Calls:
         self._backend, self._limits, self._ran = backend, limits or Limits(), ran
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Call] = deque()
+        self._running: Sequence[_Call] = ()
         self._tokens = 0
         self._company = 1
         self._closed = False
@@ -108,7 +98,8 @@ class Calls:
     async def run(self, ids: Array, mask: Array, types: Array, seconds: float) -> tuple[Logits, Logits]:
         """What the backend says of a padded batch, for a caller that waits ``seconds``.
 
-        Raises :class:`CallRefused`, :class:`CallExpired` and :class:`CallFailed`.
+        Raises :class:`~detectors.encoder.errors.CallRefused`, :class:`~detectors.encoder.errors.CallExpired` and
+        :class:`~detectors.encoder.errors.CallFailed`.
         """
         if self._closed or len(self._waiting) >= self._limits.calls or self._tokens + ids.size > self._limits.tokens:
             raise CallRefused
@@ -125,8 +116,9 @@ class Calls:
         _, pending = await asyncio.wait((self._task,), timeout=seconds)
         for task in pending:
             task.cancel()
-        while self._waiting:
-            self._settle(self._waiting.popleft(), CallRefused())
+        for call in (*self._running, *self._waiting):
+            self._settle(call, CallRefused())
+        self._waiting.clear()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _serve(self) -> None:
@@ -155,8 +147,10 @@ class Calls:
         return batch
 
     async def _answer(self, batch: Sequence[_Call]) -> None:
+        self._running = batch
         began = self._loop.time()
         outcomes = await self._loop.run_in_executor(self._thread, self._work, batch)
+        self._running = ()
         if self._ran is not None:
             self._ran(len(batch), sum(call.ids.size for call in batch), self._loop.time() - began)
         self._company = max(len(batch), len(self._waiting))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +16,9 @@ from numpy.typing import NDArray
 from transformers import BertConfig
 
 from detectors.encoder.backend import Logits
-from detectors.encoder.errors import ModelUnfit
+from detectors.encoder.errors import DeviceFailed, ModelUnfit
 from detectors.encoder.network import Network
+from detectors.encoder.shapes import MOST_TOKENS, RECORDED_TOKENS, Shape, rows_within, shape_for
 
 __all__ = ["MATRICES", "TOLERANCE", "TOLERANCE_PROBABILITY", "TorchBackend", "restore"]
 
@@ -25,31 +29,179 @@ TOLERANCE: Final = 0.15
 TOLERANCE_PROBABILITY: Final = 0.1
 """The same for a calibrated probability."""
 
+_log = logging.getLogger(__name__)
+
 _PREFIX: Final = "network."
 _TRANSPOSED: Final = "_Transposed"
+_WARM_RUNS: Final = 3
 MATRICES: Final = {"attention": "attention.output.dense", "intermediate": "intermediate.dense", "output": "output.dense"}
 """The matrices of a layer beside its attention's own, in the order in which they are multiplied: short name and path."""
 
 
-class TorchBackend:
-    """Implements :class:`detectors.encoder.backend.Backend`."""
+@dataclass(slots=True)
+class _Recording:
+    """A graph of kernels over fixed memory: inputs are copied in, it is replayed, outputs are read."""
 
-    def __init__(self, weights: Path, device: str = "cuda", *, dtype: torch.dtype | None = None) -> None:
-        """``dtype``: bfloat16 where the device has it, else float16; float32 on a CPU."""
+    graph: Any  # torch.cuda.CUDAGraph
+    inputs: torch.Tensor
+    outputs: tuple[torch.Tensor, torch.Tensor]
+
+
+class TorchBackend:
+    """Implements :class:`detectors.encoder.backend.Backend`. Belongs to one thread at a time.
+
+    A batch is padded to one of few shapes (:mod:`detectors.encoder.shapes`). On CUDA a small one is recorded as a graph when
+    it comes for the second time, and replayed from then on. Where the card has no room for a batch its halves are run; from
+    then on batches of that size go in parts.
+    """
+
+    def __init__(
+        self, weights: Path, device: str = "cuda", *, dtype: torch.dtype | None = None, graphs: bool = True
+    ) -> None:
+        """``dtype``: bfloat16 where the device has it, else float16; float32 on a CPU. ``graphs``: whether to record any.
+
+        Raises :class:`~detectors.encoder.errors.DeviceFailed` (``absent``) where there is no such card, and
+        :class:`~detectors.encoder.errors.ModelUnfit`.
+        """
         self._device = torch.device(device)
+        self._cuda = self._device.type == "cuda"
+        if self._cuda and not torch.cuda.is_available():
+            raise DeviceFailed("absent", f"{device}: torch {torch.__version__} finds no CUDA device here", final=True)
         if dtype is None:
-            cuda = self._device.type == "cuda"
-            dtype = torch.float32 if not cuda else torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-        self._network = restore(weights).to(self._device, dtype).eval()
+            dtype = torch.float32 if not self._cuda else torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        network = restore(weights)
+        try:
+            self._network = network.to(self._device, dtype).eval()
+        except RuntimeError as error:  # a number that no card has, a driver that is too old, no memory
+            raise DeviceFailed("absent", f"{device} cannot be used ({type(error).__name__})", final=True) from None
+        self._record = graphs and self._cuda
+        self._recordings: dict[Shape, _Recording | None] = {}
+        self._seen: set[Shape] = set()
+        self._pool: Any = torch.cuda.graph_pool_handle() if self._record else None
+        self._staged = torch.zeros((3, RECORDED_TOKENS), dtype=torch.int64, pin_memory=self._cuda)
+        self.tokens = MOST_TOKENS
+        """Tokens of one run, padding included; less after the card once had no room."""
 
     def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> tuple[Logits, Logits]:
-        """See :class:`~detectors.encoder.backend.Backend`."""
-        with torch.inference_mode():
-            inputs = [torch.from_numpy(part).to(self._device) for part in (ids, mask, types)]
-            states = self._network.states(*inputs)
-            logits = self._network.head(states, *inputs[1:])
-            votes = self._network.votes(states)
-        return logits.float().cpu().numpy(), votes.float().cpu().numpy()
+        """See :class:`~detectors.encoder.backend.Backend`. Raises :class:`~detectors.encoder.errors.DeviceFailed`."""
+        rows, tokens = ids.shape
+        parts = []
+        at = 0
+        while at < rows:
+            end = min(rows, at + rows_within(tokens, self.tokens))
+            try:
+                parts.append(self._part(ids[at:end], mask[at:end], types[at:end]))
+            except torch.OutOfMemoryError:
+                self._shed(end - at, tokens)
+                continue
+            except RuntimeError as error:
+                # Only the type is told.
+                raise DeviceFailed("error", f"{self._device} failed ({type(error).__name__})") from None
+            at = end
+        if len(parts) == 1:
+            return parts[0]
+        return np.concatenate([logits for logits, _ in parts]), np.concatenate([votes for _, votes in parts])
+
+    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits and votes on the device, in its precision, of ids, mask and types there, ``[3, rows, tokens]``."""
+        ids, mask, types = inputs
+        # With four dimensions the mask is taken as it is: whether any token is padding is not asked of the device.
+        states = self._network.states(ids, mask.bool()[:, None, None, :], types)
+        return self._network.head(states, mask, types), self._network.votes(states)
+
+    def _part(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> tuple[Logits, Logits]:
+        rows, tokens = ids.shape
+        shape = shape_for(rows, tokens)
+        with torch.inference_mode(), self._current():
+            staged = self._stage(shape, ids, mask, types)
+            recording = self._recording(shape)
+            if recording is None:
+                found = self.forward(staged.to(self._device, non_blocking=True))
+            else:
+                recording.inputs.copy_(staged, non_blocking=True)
+                recording.graph.replay()
+                found = recording.outputs
+            logits, votes = (
+                self._fetched(found[0][:rows], torch.float32),
+                self._fetched(found[1][:rows, :tokens], torch.float16),
+            )
+            if self._cuda:
+                # Only now is there anything to read, and are the staged arrays free again.
+                torch.cuda.current_stream().synchronize()
+        return np.array(logits.numpy()), votes.numpy().astype(np.float32)
+
+    def _fetched(self, found: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """On its way to memory of this machine; there once the stream is done."""
+        if not self._cuda:
+            return found.to(dtype)
+        here = torch.empty(found.shape, dtype=dtype, pin_memory=True)
+        return here.copy_(found.to(dtype), non_blocking=True)
+
+    def _current(self) -> AbstractContextManager[Any]:
+        device: AbstractContextManager[Any] = torch.cuda.device(self._device) if self._cuda else nullcontext()
+        return device
+
+    def _stage(
+        self, shape: Shape, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]
+    ) -> torch.Tensor:
+        """The batch in its shape, in memory that the card reads by itself. A row of padding has one token, so that its
+        attention is a number."""
+        size = shape.rows * shape.tokens
+        if shape.recorded:
+            staged = self._staged[:, :size].view(3, shape.rows, shape.tokens).zero_()
+        else:
+            staged = torch.zeros((3, shape.rows, shape.tokens), dtype=torch.int64, pin_memory=self._cuda)
+        rows, tokens = ids.shape
+        for place, part in zip(staged, (ids, mask, types), strict=True):
+            place[:rows, :tokens] = torch.from_numpy(np.ascontiguousarray(part))
+        staged[1, rows:, 0] = 1
+        return staged
+
+    def _recording(self, shape: Shape) -> _Recording | None:
+        """The shape's graph, recorded when it comes for the second time; ``None``: run it as it is."""
+        if not (self._record and shape.recorded):
+            return None
+        if shape in self._recordings:
+            return self._recordings[shape]
+        if shape not in self._seen:
+            self._seen.add(shape)
+            return None
+        try:
+            found: _Recording | None = self._recorded(shape)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            # Some kernel that cannot be recorded: slower, and not wrong.
+            _log.warning("%d rows of %d tokens cannot be recorded: %s", shape.rows, shape.tokens, type(error))
+            found = None
+        self._recordings[shape] = found
+        return found
+
+    def _recorded(self, shape: Shape) -> _Recording:
+        inputs = torch.zeros((3, shape.rows, shape.tokens), dtype=torch.int64, device=self._device)
+        inputs[1, :, 0] = 1
+        # Libraries choose their kernels and take their memory at the first calls, which must not be recorded.
+        beside = torch.cuda.Stream()
+        beside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(beside):
+            for _ in range(_WARM_RUNS):
+                self.forward(inputs)
+        torch.cuda.current_stream().wait_stream(beside)
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        # Graphs share one pool: each writes all that it reads, and its outputs are copied before the next one is replayed.
+        with torch.cuda.graph(graph, pool=self._pool):
+            outputs = self.forward(inputs)
+        return _Recording(graph, inputs, outputs)
+
+    def _shed(self, rows: int, tokens: int) -> None:
+        """The card had no room for so many rows: half as many from now on. Raises where one row is too many."""
+        if rows <= 1:
+            raise DeviceFailed("memory", f"{self._device} has no room for one row of {tokens} tokens") from None
+        self.tokens = max(shape_for(1, tokens).tokens, rows * tokens // 2)
+        _log.warning("the card has no room for %d rows of %d tokens; they run in parts", rows, tokens)
+        if self._cuda:
+            torch.cuda.empty_cache()
 
 
 def restore(weights: Path) -> Network:

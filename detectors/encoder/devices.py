@@ -102,7 +102,7 @@ def backend_for(manifest: Manifest, device: Device | str = "auto") -> Backend:
     try:
         upper = _upper(manifest, wanted)
     except DeviceFailed as error:
-        _log.error("%s; the CPU scores", error, extra={"device": wanted.placed, "reason": error.reason})  # noqa: TRY400
+        _log.error("%s; the CPU scores", error, extra={"device": wanted.placed, "reason": error.reason})
         return Ladder(wanted.placed, None, lower, absent=error)
     return Ladder(wanted.placed, upper, lower)
 

@@ -4,6 +4,9 @@ DetectorError (detectors.errors)
 ├── ModelUnfit    a model's folder that cannot be served: says which file, why and what to do
 ├── DeviceFailed  a device that did not answer a call: says why in one word
 ├── ArraysUnfit   bytes that are not a call to a model server, or not its answer
+├── CallRefused   a model server has no room for a call, or is ending
+├── CallExpired   a call's caller no longer waits
+├── CallFailed    the network could not be run on a call
 └── ServerUnfit   a model server that cannot be started as it was asked to
 
 No message ever carries a token.
@@ -13,7 +16,7 @@ from __future__ import annotations
 
 from detectors.errors import DetectorError
 
-__all__ = ["ArraysUnfit", "DeviceFailed", "ModelUnfit", "ServerUnfit"]
+__all__ = ["ArraysUnfit", "CallExpired", "CallFailed", "CallRefused", "DeviceFailed", "ModelUnfit", "ServerUnfit"]
 
 
 class ModelUnfit(DetectorError):
@@ -35,6 +38,18 @@ class DeviceFailed(DetectorError):
 
 class ArraysUnfit(DetectorError):
     """Bytes that are no arrays of this protocol."""
+
+
+class CallRefused(DetectorError):
+    """There is no room for the call, or the server is ending."""
+
+
+class CallExpired(DetectorError):
+    """The caller no longer waits."""
+
+
+class CallFailed(DetectorError):
+    """The network could not be run on the call."""
 
 
 class ServerUnfit(DetectorError):

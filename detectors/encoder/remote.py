@@ -87,10 +87,7 @@ class RemoteBackend:
         most = max(1, min(MOST_ROWS, MOST_TOKENS // max(tokens, 1)))
         if rows <= most:
             return self._call(ids, mask, types)
-        parts = [
-            self._call(*(array[at : at + most] for array in (ids, mask, types)))  # type: ignore[arg-type]
-            for at in range(0, rows, most)
-        ]
+        parts = [self._call(*(array[at : at + most] for array in (ids, mask, types))) for at in range(0, rows, most)]
         return np.concatenate([logits for logits, _ in parts]), np.concatenate([votes for _, votes in parts])
 
     def close(self) -> None:
@@ -106,7 +103,9 @@ class RemoteBackend:
         except ArraysUnfit as error:
             raise DeviceFailed("garbled", f"the model server at {self._url}: {error}") from None
         except httpx.TimeoutException:
-            raise DeviceFailed("deadline", f"the model server at {self._url} did not answer in {self._seconds:g} s") from None
+            raise DeviceFailed(
+                "deadline", f"the model server at {self._url} did not answer in {self._seconds:g} s"
+            ) from None
         except httpx.HTTPError as error:
             # Only the type is told.
             raise DeviceFailed(
