@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from detectors.signals import VOCABULARY_VERSION, Kind, Side, vocabulary
 __all__ = ["card"]
 
 
-def card(folder: Path | None = None) -> dict[str, Any]:
+def card(folder: Path | None = None, packs: Sequence[str | Path] = ()) -> dict[str, Any]:
     """``name``, ``version``, ``vocabulary``, ``sources`` and ``signals``: of each its ``threshold``, ``ece`` and ``tier``.
 
     ``tier`` is ``full``, ``lexicon`` or ``missing``; only the model's signals have a threshold and a calibration error.
-    ``folder``: a model's; by default the installed one, and without any the lexicon alone. Raises
-    :class:`~detectors.encoder.errors.ModelUnfit`.
+    ``folder``: a model's; by default the installed one, and without any the lexicon alone. ``packs``: of other people's
+    models; then there is ``external``, one entry a pack with its ``name``, ``model``, ``licence``, ``languages`` and
+    ``signals`` (of each its ``use``, ``threshold`` and whether it is ``calibrated``). Raises
+    :class:`~detectors.encoder.errors.ModelUnfit` and :class:`~detectors.external.errors.PackUnfit`.
     """
     from detectors.lexicon import LexiconScorer
 
@@ -39,10 +42,34 @@ def card(folder: Path | None = None) -> dict[str, Any]:
                 "bands": dict(head.bands) if head is not None else {},
                 "tier": "full" if by_model else "lexicon" if signal.name in known else "missing",
             }
-    return {
+    found = {
         "name": manifest.name if manifest is not None else name,
         "version": manifest.version if manifest is not None else version,
         "vocabulary": VOCABULARY_VERSION,
         "sources": [dict(source) for source in manifest.sources] if manifest is not None else [],
         "signals": signals,
     }
+    return found | ({"external": _external(packs)} if packs else {})
+
+
+def _external(packs: Sequence[str | Path]) -> list[dict[str, Any]]:
+    from detectors.external.tiers import read_packs
+
+    return [
+        {
+            "name": pack.name,
+            "model": pack.spec.model.hub or pack.spec.model.folder,
+            "revision": pack.spec.model.revision or pack.spec.model.sha256,
+            "licence": pack.spec.licence,
+            "languages": list(pack.spec.languages),
+            "signals": {
+                name: {
+                    "use": pack.spec.use_of(name).value,
+                    "threshold": mapped.threshold,
+                    "calibrated": mapped.calibration is not None,
+                }
+                for name, mapped in pack.spec.signals.items()
+            },
+        }
+        for pack in read_packs(packs)
+    ]

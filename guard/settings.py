@@ -29,6 +29,11 @@ def is_device(value: str) -> bool:
     return _DEVICE.fullmatch(value) is not None
 
 
+def _is_file(pack: str) -> bool:
+    """Whether a pack is given by its file, not by the name of one that is shipped."""
+    return pack.endswith((".yaml", ".yml")) or "/" in pack
+
+
 class Settings(BaseSettings):
     """Everything that can be set. Times are in seconds, sizes in bytes, unless a name says otherwise."""
 
@@ -44,6 +49,8 @@ class Settings(BaseSettings):
     policy: str = Field("companion-app", description="a pack's name or a policy file")
     device: str = Field("auto", description="what the scorer runs on: auto, cpu, cuda or cuda:N")
     model: bool = Field(True, description="let the shipped model score above the lexicon; false: the lexicon alone")
+    external_models: str = Field("", description="packs of other people's models: files or names, with commas between")
+    allow_downloads: bool = Field(False, description="fetch the models of packs that are not on this machine")
     workers: int = Field(1, ge=1, le=64, description="gateway processes")
     default_locale: str = Field("en-US", description="BCP 47; the resources and words where a request names none")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else json")
@@ -98,6 +105,13 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is no device; give {DEVICES}")
         return value
 
+    @field_validator("external_models")
+    @classmethod
+    def _packs(cls, value: str) -> str:
+        # A child process may run in another folder.
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        return ",".join(str(Path(name).expanduser().absolute()) if _is_file(name) else name for name in names)
+
     @field_validator("upstream_url", "opinion_url")
     @classmethod
     def _upstream(cls, value: str | None) -> str | None:
@@ -132,6 +146,11 @@ class Settings(BaseSettings):
         if value and urlsplit(value).scheme not in ("postgresql", "postgres"):
             raise ValueError("give a postgresql:// address")
         return value or None
+
+    @property
+    def packs(self) -> tuple[str, ...]:
+        """The packs of other people's models, in their order."""
+        return tuple(name for name in self.external_models.split(",") if name)
 
     @property
     def home(self) -> Path:

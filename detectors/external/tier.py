@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.contract import Item
 from detectors.encoder.evidence import whole_words
+from detectors.external.calibration import Raw
 from detectors.external.files import locate
 from detectors.external.framing import Frame, Framed, Framer, Weigh
 from detectors.external.joining import join, open_to
@@ -51,6 +54,12 @@ class ExternalTier:
         fetched. Raises :class:`~detectors.external.errors.PackUnfit`."""
         own = pack if isinstance(pack, Pack) else read_pack(pack)
         return cls(own, load(own, locate(own, downloads=downloads), own.spec.device or device), weigh=weigh)
+
+    def uncalibrated(self) -> ExternalTier:
+        """The same model, saying what it says."""
+        own = copy(self)
+        own.answers = tuple(replace(answer, calibration=Raw()) for answer in self.answers)
+        return own
 
     def wanted(self, item: Item, above: Scores | None) -> bool:
         """See :class:`~detectors.scorer.tiers.Joining`."""

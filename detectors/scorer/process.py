@@ -24,7 +24,7 @@ from detectors.scorer.server import Server
 from detectors.scorer.tiers import Stack, Tier
 from detectors.signals import Scores, Side
 
-__all__ = ["LexiconTier", "claim_socket", "run", "run_stack", "serve", "stack_for", "tiers_for"]
+__all__ = ["LexiconTier", "claim_socket", "placed", "run", "run_stack", "serve", "stack_for", "tiers_for"]
 
 _log = logging.getLogger(__name__)
 
@@ -79,15 +79,15 @@ def tiers_for(device: str, *, model: bool = True, packs: Sequence[str | Path] = 
     if folder is not None:
         from detectors.encoder.tier import ModelTier
 
-        tiers.append(ModelTier.load(folder, _placed(device), weigh=lexicon.weigh, words=lexicon.words))
+        tiers.append(ModelTier.load(folder, placed(device), weigh=lexicon.weigh, words=lexicon.words))
     if packs:
         from detectors.external.tiers import external_tiers
 
-        tiers.extend(external_tiers(packs, _placed(device), downloads=downloads, weigh=lexicon.weigh))
+        tiers.extend(external_tiers(packs, placed(device), downloads=downloads, weigh=lexicon.weigh))
     return [*tiers, lexicon]
 
 
-def _placed(device: str) -> str:
+def placed(device: str) -> str:
     """``auto`` as what it means here: CUDA where there is a driver and torch, else CPU."""
     if device != "auto":
         return device
@@ -212,8 +212,8 @@ def run(
     """Runs the scorer in this process until it is told to end. ``handrail scorer`` is this.
 
     ``model``: whether the model that is shipped scores above the lexicon. ``packs``: other people's models, which may be
-    fetched where ``downloads`` says so. ``parent_death``: the process id of the supervisor; when that is no longer this process's parent, the scorer ends within a second. Raises
-    :class:`ScorerRunning` and :class:`SocketUnfit`.
+    fetched where ``downloads`` says so. ``parent_death``: the process id of the supervisor; when that is no longer this
+    process's parent, the scorer ends within a second. Raises :class:`ScorerRunning` and :class:`SocketUnfit`.
     """
     run_stack(
         stack_for(device, model=model, packs=packs, downloads=downloads),

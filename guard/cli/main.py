@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from guard.cli import admin, attribute, audit, dashboards, deliveries, evaluation, models, policy, redact
+from guard.cli import admin, attribute, audit, dashboards, deliveries, evaluation, external, models, policy, redact
 from guard.cli.options import DatabaseUrl, DataDir, console, device_name, settings_from
 
 if TYPE_CHECKING:
@@ -112,7 +112,13 @@ def scorer(
 
     settings = settings_from(device=device, data_dir=data_dir)
     configure("scorer", form=settings.log_format)
-    run(socket or Paths.of(settings.home).prepare().scorer_socket, device=settings.device, model=settings.model)
+    run(
+        socket or Paths.of(settings.home).prepare().scorer_socket,
+        device=settings.device,
+        model=settings.model,
+        packs=settings.packs,
+        downloads=settings.allow_downloads,
+    )
 
 
 @app.command()
@@ -171,7 +177,8 @@ def score(
     """Score the last message of each row. Needs no database, network or key."""
     from guard.cli.score import score_file
 
-    raise typer.Exit(score_file(input, output, device or device_name(os.environ.get("HANDRAIL_DEVICE") or "auto") or "auto"))
+    settings = settings_from(device=device)
+    raise typer.Exit(score_file(input, output, settings.device, packs=settings.packs, downloads=settings.allow_downloads))
 
 
 @app.command()
@@ -182,6 +189,8 @@ def doctor(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     raise typer.Exit(examine(settings_from(data_dir=data_dir, database_url=database_url), console()))
 
 
+models.model.command("check")(external.check)
+models.model.command("calibrate-pack")(external.calibrate_pack)
 app.add_typer(models.model, name="model")
 app.command()(models.train)
 app.command()(models.calibrate)

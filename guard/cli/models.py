@@ -9,7 +9,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from guard.cli.options import console, device_name
+from guard.cli.options import console, device_name, settings_from
 
 __all__ = ["calibrate", "model", "train"]
 
@@ -36,7 +36,7 @@ def show(
 
     from detectors.card import card
 
-    found = card(folder)
+    found = card(folder, settings_from().packs)
     if as_json:
         typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
         return
@@ -45,9 +45,20 @@ def show(
     screen.print("Not clinically validated. Labels by authors of this project and by a model.")
     for source in found["sources"]:
         screen.print(f"trained on {source['name']} ({source['licence']}), {source['examples']:,} examples", highlight=False)
+    others: dict[str, list[str]] = {}
+    for pack in found.get("external", ()):
+        screen.print(
+            f"beside it {pack['name']}: {pack['model']} ({pack['licence']}), for {', '.join(pack['languages'])}; not "
+            "measured by this project",
+            highlight=False,
+            markup=False,
+        )
+        for name, entry in pack["signals"].items():
+            others.setdefault(name, []).append(f"{pack['name'].partition('@')[0]} ({entry['use']})")
     table = Table("signal", "answered by", "threshold", "calibration error", box=None)
     for name, entry in found["signals"].items():
-        table.add_row(name, entry["tier"], _number(entry["threshold"]), _number(entry["ece"]))
+        by = ", ".join((entry["tier"], *others.get(name, ())))
+        table.add_row(name, by, _number(entry["threshold"]), _number(entry["ece"]))
     screen.print(table)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from guard.cli.options import console
@@ -10,16 +11,16 @@ from guard.cli.rows import convert
 __all__ = ["score_file"]
 
 
-def score_file(source: Path, target: Path, device: str) -> int:
+def score_file(source: Path, target: Path, device: str, *, packs: Sequence[str] = (), downloads: bool = False) -> int:
     """Scores the last message of each row of ``source`` into ``target``; 1 where a row was bad, else 0.
 
-    See :func:`guard.cli.rows.convert`.
+    ``packs``: other people's models beside ours. See :func:`guard.cli.rows.convert`.
     """
     from detectors.batch import score_rows
     from detectors.scorer.process import stack_for
     from guard.turns.questions import asked
 
-    stack = stack_for(device)
+    stack = stack_for(device, packs=packs, downloads=downloads)
     bad = convert(source, target, "scoring", lambda lines: score_rows(lines, stack, asked=asked))
     for detector, failures in stack.failures.items():
         if failures:

@@ -47,6 +47,8 @@ def _scorer(settings: Settings) -> None:
         Paths.of(settings.home).scorer_socket,
         device=settings.device,
         model=settings.model,
+        packs=settings.packs,
+        downloads=settings.allow_downloads,
         parent_death=os.getppid(),
     )
 
