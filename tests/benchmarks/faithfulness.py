@@ -46,7 +46,8 @@ def main() -> None:
     examples = [example for example in split(read(given.data)).validation if _fits(example)]
     Random(5).shuffle(examples)
     print(
-        "| signal | items | share of the text | falls by: span | as many words by gradients | at random |\n|---|---|---|---|---|---|"
+        "| signal | items | share of the text | falls by: span | as many words by gradients | at random |\n"
+        "|---|---|---|---|---|---|"
     )
     for signal in given.signal or ("risk.suicide", "concern.suicide", "risk.violence", "abuse.partner", "risk.psychosis"):
         print(_row(folder, [e for e in examples if e.labels.get(signal, 0.0) >= 0.5], signal, given.items), flush=True)
