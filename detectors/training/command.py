@@ -129,14 +129,14 @@ def calibrate(
 def measure(
     folder: Path, test: Sequence[Example], data: Path, out: Path | None = None, card: Path | None = None
 ) -> tuple[Figures, Figures]:
-    """The model's figures on the test split and the lexicon's, both as they are served; ``out`` gets them as JSON,
-    ``card`` as tables. The development comments of GoEmotions belong to the test."""
+    """The model's figures on the test split and the lexicon's, both as they are served; ``out`` gets them as JSON, with the
+    rows for ``handrail eval``, ``card`` as tables. The development comments of GoEmotions belong to the test."""
     from detectors.encoder.tier import ModelTier
     from detectors.scorer.process import LexiconTier
     from detectors.scorer.tiers import Stack, Tier
     from detectors.training.card import blocks, fill
     from detectors.training.figures import figures, unseen
-    from detectors.training.ship import findings_json, say
+    from detectors.training.ship import findings_json, rows_json, say
     from detectors.training.sources import goemotions
 
     manifest = json.loads((folder / "manifest.json").read_bytes())
@@ -144,6 +144,9 @@ def measure(
     emotions = [replace(example, source="goemotions_dev") for example in goemotions.dev(data)]
     of = unseen([*test, *emotions])
     rows = [row for _, row in of]
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "test-rows.jsonl").write_bytes(rows_json(rows))
     found = []
     for label in ("model", "lexicon"):
         lexicon = LexiconTier()
@@ -151,7 +154,6 @@ def measure(
         answers = {row.id: answer for row, answer in zip(rows, say(Stack(tiers), rows), strict=True)}
         own = figures(of, answers, thresholds, tuple(thresholds))
         if out is not None:
-            out.mkdir(parents=True, exist_ok=True)
             (out / f"test-{label}.json").write_bytes(findings_json(own.findings))
         found.append(own)
     if card is not None:

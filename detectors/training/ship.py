@@ -23,7 +23,7 @@ from detectors.evaluation.answers import highest, items_of
 from detectors.evaluation.rows import Row
 from detectors.evaluation.study import Finding
 from detectors.scorer.tiers import Stack, Tier, Tiered
-from detectors.signals import VOCABULARY_VERSION, Scores
+from detectors.signals import VOCABULARY_VERSION, Scores, Side
 from detectors.training.example import Example
 from detectors.training.fit import PREVALENCE, Fitted, fit
 from detectors.training.served import served
@@ -32,7 +32,7 @@ from detectors.training.sources import LICENCES
 if TYPE_CHECKING:
     from detectors.encoder.network import Network
 
-__all__ = ["build", "calibrate", "findings_json", "row_of", "say"]
+__all__ = ["build", "calibrate", "findings_json", "row_of", "rows_json", "say"]
 
 _BATCH: Final = 64
 _WEIGHTS: Final = "model.onnx"
@@ -141,6 +141,24 @@ def row_of(example: Example, at: int) -> Row:
         question=example.question,
         whole=example.whole,
     )
+
+
+def rows_json(rows: Sequence[Row]) -> bytes:
+    """The rows as the JSON Lines that ``handrail eval`` reads."""
+    lines = []
+    for row in rows:
+        before = [{"role": turn.speaker.value, "content": turn.text} for turn in row.context]
+        last = {"role": "user" if row.side is Side.USER else "assistant", "content": row.text}
+        found = {
+            "id": row.id,
+            "messages": [*before, last],
+            "labels": dict(row.labels),
+            "conversation": row.conversation,
+            "slices": list(row.slices),
+            "whole": row.whole,
+        }
+        lines.append(orjson.dumps(found if row.question is None else {**found, "question": row.question}))
+    return b"\n".join((*lines, b""))
 
 
 def findings_json(findings: Sequence[Finding]) -> bytes:

@@ -34,8 +34,8 @@ def check(pack: Pack, device: Device = "auto", download: Download = False) -> No
     screen.print(f"{found.name}: {found.model}", highlight=False, markup=False)
     screen.print(
         f"licence {found.licence}; languages {', '.join(found.languages)}; not measured by this project, not clinically "
-        f"validated\n{found.parameters / 1e6:.1f} million parameters, {found.size / 2**20:.0f} MiB on {found.device}, loaded "
-        f"in {found.load_seconds:.1f} s; {found.output} over its labels, up to {found.longest} tokens at once",
+        f"validated\n{found.parameters / 1e6:.1f} million parameters, {found.size / 2**20:.0f} MiB on {found.device}, "
+        f"loaded in {found.load_seconds:.1f} s; {found.output} over its labels, up to {found.longest} tokens at once",
         highlight=False,
         markup=False,
     )
