@@ -256,7 +256,8 @@ def read_pack(name: str | Path) -> Pack:
             text = opened.read(LARGEST + 1).decode()
     except FileNotFoundError:
         own = sorted(path.stem for path in PACKS.glob("*.yaml"))
-        raise PackUnfit(f"{file}: there is no such pack; give a .yaml file, or one of {', '.join(own)}") from None
+        hint = nearest(file.stem, own) if file.parent == PACKS else ""
+        raise PackUnfit(f"{name}: there is no such pack; give a .yaml file, or one of {', '.join(own)}{hint}") from None
     except OSError as error:
         raise PackUnfit(f"{file}: {error.strerror}; give a pack that can be read") from None
     except UnicodeDecodeError:
