@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from detectors.encoder.devices import DEVICES, Device, is_device
 from guard.errors import SettingsInvalid
 
-__all__ = ["DEVICES", "Settings", "is_device", "load_settings", "unknown_variables"]
+__all__ = ["Settings", "load_settings", "unknown_variables"]
 
 _FILE = "handrail.toml"
-_DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
-
-DEVICES: Final = "auto, cpu, cuda or cuda:N (N is the number of the card)"
-"""What a device may be, in words."""
-
-
-def is_device(value: str) -> bool:
-    """Whether ``value`` names what can score."""
-    return _DEVICE.fullmatch(value) is not None
 
 
 def _is_file(pack: str) -> bool:
@@ -47,7 +38,9 @@ class Settings(BaseSettings):
     database_url: str | None = Field(None, description="PostgreSQL 15 or later; without it the embedded one")
     broker_url: str | None = Field(None, description="Celery's broker; without it pgmq in the same database")
     policy: str = Field("companion-app", description="a pack's name or a policy file")
-    device: str = Field("auto", description="what the scorer runs on: auto, cpu, cuda or cuda:N")
+    device: str = Field("auto", description="what the model runs on: auto, cpu, cuda, cuda:N, or a model server's address")
+    device_token: SecretStr | None = Field(None, description="what a model server is shown; see `handrail model serve`")
+    device_seconds: float = Field(0.3, gt=0, le=10, description="longest call to a model server before the CPU answers")
     model: bool = Field(True, description="let the shipped model score above the lexicon; false: the lexicon alone")
     external_models: str = Field("", description="packs of other people's models: files or names, with commas between")
     allow_downloads: bool = Field(False, description="fetch the models of packs that are not on this machine")
@@ -151,6 +144,12 @@ class Settings(BaseSettings):
     def packs(self) -> tuple[str, ...]:
         """The packs of other people's models, in their order."""
         return tuple(name for name in self.external_models.split(",") if name)
+
+    @property
+    def scorer_device(self) -> Device:
+        """What the model runs on, with what a model server must know."""
+        token = None if self.device_token is None else self.device_token.get_secret_value()
+        return Device(self.device, token, self.device_seconds)
 
     @property
     def home(self) -> Path:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from detectors.encoder.backend import Backend
     from detectors.encoder.manifest import Manifest
 
-__all__ = ["DEVICES", "LOCAL_DEVICES", "Device", "Placement", "backend_for", "is_device", "is_remote"]
+__all__ = ["DEVICES", "LOCAL_DEVICES", "Device", "Placement", "backend_for", "is_device", "is_remote", "placed"]
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +50,14 @@ def is_device(value: str, *, remote: bool = True) -> bool:
     return _LOCAL.fullmatch(value) is not None or (remote and is_remote(value))
 
 
+def placed(name: str) -> str:
+    """The device, with ``auto`` as what it means here: CUDA where there is a driver and torch, else CPU."""
+    if name != "auto":
+        return name.rstrip("/")
+    # Importing torch takes seconds and memory that a CPU's scorer does not have to give.
+    return "cuda" if _DRIVER.exists() and find_spec("torch") is not None else "cpu"
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """``token``: what a model server is shown. ``seconds``: how long one call to it may take, before the CPU answers."""
@@ -65,11 +73,8 @@ class Device:
 
     @property
     def placed(self) -> str:
-        """The name, with ``auto`` as what it means here: CUDA where there is a driver and torch, else CPU."""
-        if self.name != "auto":
-            return self.name.rstrip("/")
-        # Importing torch takes seconds and memory that a CPU's scorer does not have to give.
-        return "cuda" if _DRIVER.exists() and find_spec("torch") is not None else "cpu"
+        """See :func:`placed`."""
+        return placed(self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -11,7 +10,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from detectors.contract import Item
-from detectors.encoder.backend import Backend, Logits, OnnxBackend, voted
+from detectors.encoder.backend import Backend, Logits, voted
+from detectors.encoder.devices import Device, Placement, backend_for
 from detectors.encoder.evidence import Votes, whole_words
 from detectors.encoder.framing import Framer
 from detectors.encoder.heads import HEADS, LEVELS, OUTPUTS, RECENCIES
@@ -28,7 +28,6 @@ Words = Callable[[Sequence[Item]], Sequence[Mapping[str, float]]]
 _BEHAVIOUR: Final = "risk.suicide_behaviour"
 _LEVEL: Final = "risk.suicide_level"
 _UNREADABLE: Final = 0.4  # share of unknown tokens above which a text is not in a language the model knows
-_THREADS: Final = 2
 _WITHOUT_A_PLACE: Final = ("emotion.", "answer.", "support.", "distress")  # what a text says as a whole
 
 
@@ -54,16 +53,18 @@ class ModelTier:
         self.name = manifest.model
 
     @classmethod
-    def load(cls, folder: Path, device: str = "cpu", *, weigh: Weigh | None = None, words: Words | None = None) -> ModelTier:
-        """The tier of the model in ``folder`` on ``device`` (cpu, cuda, cuda:N). Raises
-        :class:`~detectors.encoder.errors.ModelUnfit`."""
+    def load(
+        cls, folder: Path, device: Device | str = "cpu", *, weigh: Weigh | None = None, words: Words | None = None
+    ) -> ModelTier:
+        """The tier of the model in ``folder`` on ``device``. Raises :class:`~detectors.encoder.errors.ModelUnfit`."""
         manifest = read_manifest(folder)
-        if device.startswith("cuda"):
-            from detectors.encoder.cuda import TorchBackend
+        return cls(manifest, backend_for(manifest, device), weigh=weigh, words=words)
 
-            return cls(manifest, TorchBackend(manifest.weights, device), weigh=weigh, words=words)
-        threads = max(1, min(_THREADS, len(os.sched_getaffinity(0))))
-        return cls(manifest, OnnxBackend(str(manifest.weights), threads=threads), weigh=weigh, words=words)
+    @property
+    def placement(self) -> Placement | None:
+        """Where its network runs; ``None`` where that is the CPU and nothing else was asked for."""
+        found: Placement | None = getattr(self._backend, "placement", None)
+        return found
 
     def score(self, batch: Sequence[Item]) -> list[Scores]:
         """See :class:`~detectors.scorer.tiers.Tier`."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 
+from detectors.encoder.devices import Device
 from detectors.errors import DetectorError
 from detectors.scorer.process import run
 
@@ -23,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the scorer; 2 where it cannot start."""
     parser = argparse.ArgumentParser(prog="python -m detectors.scorer", description="Scores texts over a Unix socket.")
     parser.add_argument("socket", help="path of the socket; its folder must be yours alone (mode 0700)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, or a model server's address")
     parser.add_argument("--model", action="store_true", help="let the shipped model score above the lexicon")
     parser.add_argument("--pack", action="append", default=[], help="a pack of another model; may be given more than once")
     parser.add_argument("--allow-downloads", action="store_true", help="fetch packs' models that are not here")
@@ -36,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         run(
             given.socket,
-            device=given.device,
+            device=Device(given.device, os.environ.get("HANDRAIL_DEVICE_TOKEN")),
             model=given.model,
             packs=given.pack,
             downloads=given.allow_downloads,

@@ -13,18 +13,18 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from detectors.contract import Item
+from detectors.encoder.devices import Device, is_remote, placed
 from detectors.scorer.batches import Bounds
 from detectors.scorer.errors import ScorerRunning, SocketUnfit
 from detectors.scorer.server import Server
 from detectors.scorer.tiers import Stack, Tier
 from detectors.signals import Scores, Side
 
-__all__ = ["LexiconTier", "claim_socket", "placed", "run", "run_stack", "serve", "stack_for", "tiers_for"]
+__all__ = ["LexiconTier", "claim_socket", "run", "run_stack", "serve", "stack_for", "tiers_for"]
 
 _log = logging.getLogger(__name__)
 
@@ -63,8 +63,10 @@ class LexiconTier:
         return max(risks, default=0.0)
 
 
-def tiers_for(device: str, *, model: bool = True, packs: Sequence[str | Path] = (), downloads: bool = False) -> list[Tier]:
-    """What scores on ``device`` (auto, cpu, cuda, cuda:N), the highest tier first.
+def tiers_for(
+    device: Device | str, *, model: bool = True, packs: Sequence[str | Path] = (), downloads: bool = False
+) -> list[Tier]:
+    """What scores on ``device``, the highest tier first.
 
     The model, where it is wanted and the installation carries one, then other people's models by their ``packs``, above the
     lexicon. ``downloads``: whether those may be fetched. Raises :class:`~detectors.encoder.errors.ModelUnfit` for weights
@@ -79,23 +81,19 @@ def tiers_for(device: str, *, model: bool = True, packs: Sequence[str | Path] = 
     if folder is not None:
         from detectors.encoder.tier import ModelTier
 
-        tiers.append(ModelTier.load(folder, placed(device), weigh=lexicon.weigh, words=lexicon.words))
+        tiers.append(ModelTier.load(folder, device, weigh=lexicon.weigh, words=lexicon.words))
     if packs:
         from detectors.external.tiers import external_tiers
 
-        tiers.extend(external_tiers(packs, placed(device), downloads=downloads, weigh=lexicon.weigh))
+        # A model server has our model alone.
+        here = placed(Device.of(device).name)
+        tiers.extend(external_tiers(packs, "cpu" if is_remote(here) else here, downloads=downloads, weigh=lexicon.weigh))
     return [*tiers, lexicon]
 
 
-def placed(device: str) -> str:
-    """``auto`` as what it means here: CUDA where there is a driver and torch, else CPU."""
-    if device != "auto":
-        return device
-    # Importing torch takes seconds and memory that a CPU's scorer does not have to give.
-    return "cuda" if Path("/proc/driver/nvidia/version").exists() and find_spec("torch") is not None else "cpu"
-
-
-def stack_for(device: str, *, model: bool = True, packs: Sequence[str | Path] = (), downloads: bool = False) -> Stack:
+def stack_for(
+    device: Device | str, *, model: bool = True, packs: Sequence[str | Path] = (), downloads: bool = False
+) -> Stack:
     """All of it with the language identifier: what the scorer process serves, for a program that scores by itself. See
     :func:`tiers_for`."""
     from detectors.language import identify
@@ -201,7 +199,7 @@ async def serve(
 def run(
     socket_path: str | Path,
     *,
-    device: str = "auto",
+    device: Device | str = "auto",
     model: bool = True,
     packs: Sequence[str | Path] = (),
     downloads: bool = False,

@@ -72,6 +72,7 @@ class Server:
         """What a health message is answered with; no part of it comes from a text."""
         batches = self.batches
         counts = batches.counts
+        placements = self._stack.placements()
         return {
             "model": self._stack.model,
             "revision": self._stack.revision,
@@ -81,7 +82,7 @@ class Server:
             "seconds": round(time.monotonic() - self._since, 3),
             "draining": self._draining,
             "tiers": {
-                name: {"answers": not self._stack.ailing[name], "failures": failures}
+                name: {"answers": not self._stack.ailing[name], "failures": failures, "device": placements.get(name)}
                 for name, failures in self._stack.failures.items()
             },
             "connections": len(self._connections),

@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from detectors.contract import Item
 from detectors.scorer.explicit import heed
@@ -139,6 +139,11 @@ class Stack:
     def revision(self) -> str:
         """A digest of all tiers' names: what a memo is valid for."""
         return self._revision
+
+    def placements(self) -> dict[str, dict[str, Any]]:
+        """Where the tiers run that say so, by name: a device that may fail, and what stands in for it."""
+        found = {tier.name: getattr(tier, "placement", None) for tier in self._tiers}
+        return {name: placement.as_json() for name, placement in found.items() if placement is not None}
 
     def score(self, batch: Sequence[Item]) -> list[Tiered]:
         """One :class:`Tiered` for each item, in order. Never raises for what a text contains."""

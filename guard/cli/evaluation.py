@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import orjson
 import typer
 
-from guard.cli.options import console, device_name
+from guard.cli.options import console, local_device_name
 
 if TYPE_CHECKING:
     from detectors.evaluation.command import Evaluation
@@ -86,7 +86,7 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON instead of tables.")] = False,
     pictures: Annotated[bool, typer.Option(help="Draw curves where --output is given.")] = True,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", callback=device_name)] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", callback=local_device_name)] = "auto",
 ) -> None:
     """Say how well scores tell labels, with 95% intervals, by slice, against another model, and under a policy."""
     from detectors.evaluation.command import Plan, narrowed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from guard.cli.options import console, device_name, settings_from
+from guard.cli.options import console, local_device_name, settings_from
 from guard.cli.rows import RowsFailed
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["calibrate_pack", "check"]
 
 Pack = Annotated[str, typer.Argument(help="A pack's file, or the name of one that is shipped.", show_default=False)]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", callback=device_name)]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", callback=local_device_name)]
 Download = Annotated[bool, typer.Option("--download", help="Fetch the model from the hub where it is not on this machine.")]
 
 
@@ -26,8 +26,8 @@ def check(pack: Pack, device: Device = "auto", download: Download = False) -> No
     """Load another model by its pack and show what it would answer, on two neutral sentences too."""
     from rich.table import Table
 
+    from detectors.encoder.devices import placed
     from detectors.external.examination import examine
-    from detectors.scorer.process import placed
 
     found = examine(pack, placed(device), downloads=download or settings_from().allow_downloads)
     screen = console()
@@ -77,11 +77,11 @@ def calibrate_pack(
     download: Download = False,
 ) -> None:
     """Fit calibration and thresholds of a pack to labelled rows."""
+    from detectors.encoder.devices import placed
     from detectors.evaluation.rows import read_rows
     from detectors.external.fitting import fit, written
     from detectors.external.pack import PACKS, read_pack
     from detectors.external.tier import ExternalTier
-    from detectors.scorer.process import placed
     from guard.turns.questions import asked
 
     found = read_pack(pack)

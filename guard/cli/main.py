@@ -40,7 +40,10 @@ Policy = Annotated[
     str | None, typer.Option(help="A pack's name or a policy file; companion-app by default.", show_default=False)
 ]
 Device = Annotated[
-    str | None, typer.Option(help="What scores: auto, cpu, cuda or cuda:N.", show_default=False, callback=device_name)
+    str | None,
+    typer.Option(
+        help="What scores: auto, cpu, cuda, cuda:N, or https://host:port.", show_default=False, callback=device_name
+    ),
 ]
 Workers = Annotated[int | None, typer.Option(help="Gateway processes, 1 by default.", show_default=False)]
 
@@ -114,7 +117,7 @@ def scorer(
     configure("scorer", form=settings.log_format)
     run(
         socket or Paths.of(settings.home).prepare().scorer_socket,
-        device=settings.device,
+        device=settings.scorer_device,
         model=settings.model,
         packs=settings.packs,
         downloads=settings.allow_downloads,
@@ -178,7 +181,9 @@ def score(
     from guard.cli.score import score_file
 
     settings = settings_from(device=device)
-    raise typer.Exit(score_file(input, output, settings.device, packs=settings.packs, downloads=settings.allow_downloads))
+    raise typer.Exit(
+        score_file(input, output, settings.scorer_device, packs=settings.packs, downloads=settings.allow_downloads)
+    )
 
 
 @app.command()

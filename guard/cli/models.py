@@ -9,7 +9,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from guard.cli.options import console, device_name, settings_from
+from guard.cli.options import console, local_device_name, settings_from
 
 __all__ = ["calibrate", "model", "train"]
 
@@ -62,6 +62,41 @@ def show(
     screen.print(table)
 
 
+@model.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8090,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", callback=local_device_name)] = "auto",
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file with what callers must show; needed beyond this machine.", show_default=False)
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--model", help="A model's folder; by default the one that is installed.", show_default=False),
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="For TLS: a certificate chain, PEM.", exists=True, dir_okay=False, show_default=False)
+    ] = None,
+    certificate_key: Annotated[
+        Path | None, typer.Option(help="For TLS: its key, PEM.", exists=True, dir_okay=False, show_default=False)
+    ] = None,
+) -> None:
+    """Serve the model to scorers on other machines, which are given its address as their device."""
+    from detectors.encoder.serving import run
+    from guard.telemetry.logs import configure
+
+    configure("model", form=settings_from().log_format)
+    run(
+        host=host,
+        port=port,
+        device=device,
+        token_file=token_file,
+        folder=folder,
+        certificate=certificate,
+        certificate_key=certificate_key,
+    )
+
+
 def train(
     data: Annotated[Path, typer.Option(help="The folder of the public data sets.", exists=True, file_okay=False)],
     out: Annotated[Path, typer.Option(help="Where checkpoints, log and the model go.", file_okay=False)] = Path(
@@ -87,7 +122,7 @@ def train(
     ] = None,
     init: Annotated[Path | None, typer.Option(help="Start from an earlier run's network.pt.", show_default=False)] = None,
     words: Annotated[bool, typer.Option("--words", help="Train the word embeddings as well.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", callback=device_name)] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", callback=local_device_name)] = "auto",
     what: Annotated[
         What, typer.Option(help="The model that scores, or the head that finds names for `redact`.")
     ] = What.SIGNALS,

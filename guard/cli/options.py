@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from detectors.encoder.devices import DEVICES, LOCAL_DEVICES, is_device
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from guard.settings import Settings
 
-__all__ = ["DataDir", "DatabaseUrl", "console", "database", "device_name", "settings_from"]
+__all__ = ["DataDir", "DatabaseUrl", "console", "database", "device_name", "local_device_name", "settings_from"]
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Data folder; by default .handrail.", show_default=False)]
 DatabaseUrl = Annotated[
@@ -37,10 +39,17 @@ def settings_from(**flags: Any) -> Settings:
 
 def device_name(value: str | None) -> str | None:
     """A device as an option gives it. Wrong usage where it is none."""
-    from guard.settings import DEVICES, is_device
+    return _device(value, DEVICES, remote=True)
 
-    if value is not None and not is_device(value):
-        raise typer.BadParameter(f"{value!r} is no device; give {DEVICES}")
+
+def local_device_name(value: str | None) -> str | None:
+    """The same of this machine alone."""
+    return _device(value, LOCAL_DEVICES, remote=False)
+
+
+def _device(value: str | None, words: str, *, remote: bool) -> str | None:
+    if value is not None and not is_device(value, remote=remote):
+        raise typer.BadParameter(f"{value!r} is no device; give {words}")
     return value
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
+from detectors.encoder.devices import Device
 from guard.cli.options import console
 from guard.cli.rows import convert
 
 __all__ = ["score_file"]
 
+_SECONDS: Final = 10.0
 
-def score_file(source: Path, target: Path, device: str, *, packs: Sequence[str] = (), downloads: bool = False) -> int:
+
+def score_file(source: Path, target: Path, device: Device, *, packs: Sequence[str] = (), downloads: bool = False) -> int:
     """Scores the last message of each row of ``source`` into ``target``; 1 where a row was bad, else 0.
 
     ``packs``: other people's models beside ours. See :func:`guard.cli.rows.convert`.
@@ -20,7 +25,9 @@ def score_file(source: Path, target: Path, device: str, *, packs: Sequence[str] 
     from detectors.scorer.process import stack_for
     from guard.turns.questions import asked
 
-    stack = stack_for(device, packs=packs, downloads=downloads)
+    # Nobody waits for a single row: a model server may take its time.
+    patient = replace(device, seconds=max(device.seconds, _SECONDS))
+    stack = stack_for(patient, packs=packs, downloads=downloads)
     bad = convert(source, target, "scoring", lambda lines: score_rows(lines, stack, asked=asked))
     for detector, failures in stack.failures.items():
         if failures:

@@ -45,7 +45,7 @@ def _scorer(settings: Settings) -> None:
 
     run(
         Paths.of(settings.home).scorer_socket,
-        device=settings.device,
+        device=settings.scorer_device,
         model=settings.model,
         packs=settings.packs,
         downloads=settings.allow_downloads,
