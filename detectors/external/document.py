@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from detectors.external.errors import PackUnfit
@@ -44,6 +45,7 @@ def parse(file: str, text: str) -> Document:
         raise PackUnfit(f"{file}: a pack has at most {LARGEST // 1024} KiB")
     lines: dict[Place, int] = {}
     try:
+        _bounded(file, text)
         root = YAML(typ="safe", pure=True).compose(text)
         if root is None:
             raise PackUnfit(f"{file}: the file holds no pack; see docs/external-models.md")
@@ -56,13 +58,20 @@ def parse(file: str, text: str) -> Document:
         raise PackUnfit(f"{file}: this is no YAML 1.2: {str(error).splitlines()[0]}") from None
 
 
+def _bounded(file: str, text: str) -> None:
+    """Refuses what nests too deeply before any of it is built."""
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise PackUnfit(f"{file}:{event.start_mark.line + 1}: nested more than {_DEEPEST} deep")
+
+
 def _value(file: str, node: Any, place: Place, lines: dict[Place, int]) -> Any:
     line = node.start_mark.line + 1
     lines[place] = line
     if node.anchor is not None:
         raise PackUnfit(f"{file}:{line}: anchors and aliases have no place in a pack; write the value out")
-    if len(place) > _DEEPEST:
-        raise PackUnfit(f"{file}:{line}: nested more than {_DEEPEST} deep")
     if isinstance(node, SequenceNode):
         return [_value(file, item, (*place, at), lines) for at, item in enumerate(node.value)]
     if isinstance(node, MappingNode):
@@ -91,5 +100,5 @@ def _scalar(file: str, node: Any, line: int) -> Any:
         case "int":
             return int(node.value, 0) if node.value.lower().startswith(("0x", "0o")) else int(node.value)
         case "float":
-            return float(node.value)
+            return float(node.value.replace(".inf", "inf").replace(".nan", "nan").replace(".NaN", "nan"))
     raise PackUnfit(f"{file}:{line}: the tag {node.tag} has no place in a pack; write plain text or a number")

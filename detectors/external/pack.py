@@ -308,6 +308,8 @@ def _sentence(place: Place, found: Any) -> str:
     if found["type"] == "extra_forbidden":
         every = {field for form in (Specification, Source, Context, Mapped, _Calibration) for field in form.model_fields}
         return f"{where}: there is no such key{nearest(str(place[-1]), every)}"
+    if found["type"] == "string_type":
+        return f"{where} must be text; put it in quotes"
     if found["type"] == "missing":
         return f"{where} is missing"
     return f"{where}: {found['msg'].removeprefix('Value error, ')}"
