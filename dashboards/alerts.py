@@ -171,6 +171,14 @@ ALERTS: Final = (
                 "1m",
             ),
             *_burns("Scoring", SCORING, "Calls to the scorer"),
+            Alert(
+                "HandrailDeviceAway",
+                _seen("device_fallback"),
+                TICKET,
+                "The CPU stands in for the card or model server that should score.",
+                "Every turn is still read by the model, more slowly; under load calls to the scorer may come too late.",
+                "5m",
+            ),
         ),
     ),
     Group(

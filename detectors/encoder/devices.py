@@ -80,16 +80,23 @@ class Device:
 @dataclass(frozen=True, slots=True)
 class Placement:
     """Where calls go. ``wanted`` and ``used``: names of devices, the same while all is well. ``failures``: of the wanted one
-    since the start, by reason. ``trouble``: what is wrong, in words for an operator."""
+    since the start, by reason. ``reason`` and ``trouble``: what is wrong now, in one word and in a sentence."""
 
     wanted: str
     used: str
     failures: Mapping[str, int]
+    reason: str | None
     trouble: str | None
 
     def as_json(self) -> dict[str, Any]:
         """What is shown of it; no part of it comes from a text."""
-        return {"wanted": self.wanted, "used": self.used, "failures": dict(self.failures), "trouble": self.trouble}
+        return {
+            "wanted": self.wanted,
+            "used": self.used,
+            "failures": dict(self.failures),
+            "reason": self.reason,
+            "trouble": self.trouble,
+        }
 
 
 def backend_for(manifest: Manifest, device: Device | str = "auto") -> Backend:

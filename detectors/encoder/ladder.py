@@ -57,6 +57,7 @@ class Ladder:
         self._open = upper is None
         self._row = 0
         self._failures: Counter[str] = Counter() if absent is None else Counter({absent.reason: 1})
+        self._reason = None if absent is None else absent.reason
         self._trouble = None if absent is None else str(absent)
         self._closed = threading.Event()
 
@@ -65,7 +66,7 @@ class Ladder:
         """Where calls go now."""
         with self._lock:
             used = self._lower_name if self._open or self._row else self._name
-            return Placement(self._name, used, dict(self._failures), self._trouble)
+            return Placement(self._name, used, dict(self._failures), self._reason, self._trouble)
 
     @property
     def tokens(self) -> int | None:
@@ -86,7 +87,7 @@ class Ladder:
             return below
         if self._row:
             with self._lock:
-                self._row, self._trouble = 0, None
+                self._row, self._reason, self._trouble = 0, None, None
         return found
 
     def close(self) -> None:
@@ -100,7 +101,7 @@ class Ladder:
         with self._lock:
             self._failures[reason] += 1
             self._row += 1
-            self._trouble = trouble
+            self._reason, self._trouble = reason, trouble
             if self._row < self._breaker.failures and rest is None and not final:
                 return
             self._open = True
@@ -118,11 +119,11 @@ class Ladder:
                 reason, trouble = _told(error)
                 with self._lock:
                     self._failures[reason] += 1
-                    self._trouble = trouble
+                    self._reason, self._trouble = reason, trouble
                 wait = min(2 * wait, self._breaker.most_seconds)
                 continue
             with self._lock:
-                self._open, self._row, self._trouble = False, 0, None
+                self._open, self._row, self._reason, self._trouble = False, 0, None, None
             _log.warning("the device answers again", extra={"device": self._lower_name})
             return
 

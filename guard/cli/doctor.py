@@ -242,6 +242,14 @@ def _scorer(paths: Paths) -> Finding:
         ailing = [name for name, tier in report["tiers"].items() if not tier["answers"]]
         if ailing:
             return Finding(Grade.BAD, "scorer", f"{', '.join(ailing)} does not answer; see {paths.logs / 'scorer.log'}")
+        for tier in report["tiers"].values():
+            device = tier.get("device")
+            if device is not None and device["used"] != device["wanted"]:
+                return Finding(
+                    Grade.BAD,
+                    "scorer",
+                    f"the model runs on {device['used']}, not on {device['wanted']}: {device['trouble']}",
+                )
         took = (time.monotonic() - began) * 1000
         return Finding(Grade.GOOD, "scorer", f"{report['model']} answers (process {report['pid']}, {took:.0f} ms)")
 

@@ -105,7 +105,7 @@ class _Gateway:
             meters=counts,
         )
         console = Console(console_socket)
-        self._health = GatewayHealth(self._client, self._records, self._metrics.queue, console.answers)
+        self._health = GatewayHealth(self._client, self._records, self._metrics.queue, console.answers, self._metrics.alert)
         self._app = create_app(
             desk=Desk(self._room),
             records=self._records,

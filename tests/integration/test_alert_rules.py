@@ -130,6 +130,9 @@ TRIALS = [
     Trial("HandrailScoringBudgetBurnsSlowly", "one in a thousand is allowed", {
         FAILED: "0+1x500", SCORED: "0+999x500",
     }, ("70h",), {}, "10m"),
+    Trial("HandrailDeviceAway", "the CPU stands in for five minutes", {
+        f'handrail_operational_alerts{{{J}, kind="device_fallback"}}': "0x4 1x20",
+    }, ("2m", "6m"), {"8m": of(kind="device_fallback")}),
     Trial("HandrailDecisionLogFails", "as the database has it", {opened("records_refused"): "0x4 1x10"}, ("2m",), {
         "3m": of(kind="records_refused"),
     }),
