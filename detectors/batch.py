@@ -155,7 +155,9 @@ def _scored(rows: Sequence[Row | Bad], worker: Worker) -> Iterator[str]:
 def _model(scores: Sequence[Scores | None], worker: Worker) -> str:
     """The highest that answered anything of the message."""
     names = [own.model for own in scores if own is not None]
-    return worker.model if worker.model in names or not names else names[0]
+    # Where others' models answer beside the highest, the name of each stands behind its own.
+    beside = [name for name in names if name.startswith(f"{worker.model}+")]
+    return max(beside, key=len) if beside else worker.model if worker.model in names or not names else names[0]
 
 
 def _signals(items: Sequence[Item], scores: Sequence[Scores | None]) -> dict[str, float | None]:

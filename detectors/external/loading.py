@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import warnings
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from detectors.external.labels import Output
 from detectors.external.pack import Pack
 
 __all__ = ["Classifier", "Network", "load"]
+
+_log = logging.getLogger(__name__)
 
 _THREADS: Final = 2  # as many as the model beside it has
 _LONGEST: Final = 512
@@ -41,10 +44,11 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """A loaded model. ``labels``: its own, by column. ``tokenizer``: a :class:`tokenizers.Tokenizer`. ``longest``: tokens
-    that it has positions for. ``parameters`` and ``size`` (bytes): of its weights."""
+    """A loaded model. ``device``: where it runs. ``labels``: its own, by column. ``tokenizer``: a
+    :class:`tokenizers.Tokenizer`. ``longest``: tokens of a frame. ``parameters`` and ``size`` (bytes): of its weights."""
 
     network: Network
+    device: str
     tokenizer: Any
     labels: tuple[str, ...]
     output: Output
@@ -74,6 +78,7 @@ def load(pack: Pack, folder: Path, device: str) -> Classifier:
         library: Any = importlib.import_module("transformers")
     except ImportError:
         raise PackUnfit(f"{pack.file}: {EXTRA}") from None
+    device = _usable(pack, torch, device)
     library.logging.set_verbosity_error()
     library.logging.disable_progress_bar()
     alone: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -107,6 +112,7 @@ def load(pack: Pack, folder: Path, device: str) -> Classifier:
     types = "token_type_ids" in tokenizer.model_input_names
     found = Classifier(
         network=_Torch(torch, model, device, types=types),
+        device=device,
         tokenizer=_fast(pack, tokenizer),
         labels=tuple(str(config.id2label[at]) for at in range(config.num_labels)),
         output=_output(pack, config),
@@ -117,6 +123,21 @@ def load(pack: Pack, folder: Path, device: str) -> Classifier:
     )
     _tried(pack, found)
     return found
+
+
+def _usable(pack: Pack, torch: Any, device: str) -> str:
+    """The device; where there is no such card, the CPU, unless the pack itself asks for it."""
+    if not device.startswith("cuda"):
+        return device
+    card = int(device.partition(":")[2] or 0)
+    if torch.cuda.is_available() and card < torch.cuda.device_count():
+        return device
+    if pack.spec.device is not None:
+        raise pack.unfit(
+            ("device",), f"there is no card {device} that torch can use; leave device out, or write device: cpu"
+        )
+    _log.error("there is no card that torch can use; the CPU runs the pack's model", extra={"detector": pack.name})
+    return "cpu"
 
 
 def _dtype(torch: Any, device: str, precision: str | None) -> Any:
