@@ -32,6 +32,7 @@ def serving(app: ASGIApp, port: int = 0) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
+        thread.join(10)
         server.force_exit = True
-        thread.join(20)
+        thread.join(10)
         listening.close()

@@ -15,6 +15,7 @@ __all__ = ["Batch", "batch", "items"]
 
 Batch = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
+_LONGEST = 64
 _FILES = ("user/risk-plain", "user/idiom", "user/everyday", "user/middle-posts", "reply/refusals", "reply/support")
 
 
@@ -27,7 +28,7 @@ def items(count: int) -> list[Item]:
 def batch(manifest: Manifest, count: int) -> Batch:
     """Ids, mask and types, each ``[count, tokens]``."""
     framer = Framer(Tokenizer.from_file(str(manifest.tokenizer)))
-    frames = [framer.frame(item) for item in items(count)]
+    frames = [framer.frame(item, longest=_LONGEST) for item in items(count)]
     longest = max(len(frame.ids) for frame in frames)
     ids = np.full((count, longest), framer.pad, dtype=np.int64)
     mask, types = np.zeros_like(ids), np.zeros_like(ids)

@@ -159,13 +159,14 @@ def test_emotions_start_from_the_trunk_that_they_shared_before(framer: Framer, t
 
 
 def test_the_exported_file_says_the_same_on_both_backends(framer: Framer, tmp_path: Path) -> None:
-    from detectors.encoder.cuda import TOLERANCE, TorchBackend
+    from detectors.encoder.cuda import TorchBackend
     from detectors.encoder.errors import ModelUnfit
     from detectors.training.export import export
     from detectors.training.loop import infer
     from detectors.training.pretrained import eager
     from detectors.training.served import served
 
+    small = 0.15  # so much less than the shipped model's tolerance, because this network is small and has seen little
     trainer = _trainer(framer, tmp_path, epochs=4)
     trainer.run()
     export(eager(trainer._network), tmp_path / "model.onnx")
@@ -175,11 +176,11 @@ def test_the_exported_file_says_the_same_on_both_backends(framer: Framer, tmp_pa
     onnx, restored = (
         served(examples, framer, partial(_padded, backend=backend, pad=framer.pad)) for backend in (int8, floats)
     )
-    assert np.percentile(np.abs(restored - onnx), 99) < TOLERANCE
-    assert np.percentile(np.abs(exact - onnx), 99) < TOLERANCE
+    assert np.percentile(np.abs(restored - onnx), 99) < small
+    assert np.percentile(np.abs(exact - onnx), 99) < small
     assert (np.diff(onnx[:, : len(LEVELS)], axis=1) <= 0).all()
     alone = served(examples[:1], framer, partial(_padded, backend=int8, pad=framer.pad))
-    np.testing.assert_allclose(alone[0], onnx[0], atol=TOLERANCE)
+    np.testing.assert_allclose(alone[0], onnx[0], atol=small)
     (tmp_path / "other.onnx").write_bytes(b"no graph")
     with pytest.raises(ModelUnfit, match="export the model again"):
         TorchBackend(tmp_path / "other.onnx", "cpu")
