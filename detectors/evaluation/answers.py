@@ -61,12 +61,13 @@ def answer(
     listener: Listener | None = None,
 ) -> Answered:
     """The answers of ``source``: ``full`` (the model, the lexicon where it is silent), ``model``, ``lexicon``, a model's
-    folder, ``full:`` and a folder, or a file of ``handrail score``.
+    folder, ``full:`` and a folder, another model's pack (a .yaml file), or a file of ``handrail score``.
 
-    ``names``: the signals that are kept. Raises :class:`RowsUnfit` and :class:`~detectors.encoder.errors.ModelUnfit`.
+    ``names``: the signals that are kept. Raises :class:`RowsUnfit`, :class:`~detectors.encoder.errors.ModelUnfit` and
+    :class:`~detectors.external.errors.PackUnfit`.
     """
     path = Path(source)
-    if source not in NAMES and path.is_file():
+    if source not in NAMES and path.is_file() and not _is_pack(path):
         every = names if listener is None else tuple(dict.fromkeys((*names, *_HEARD)))
         values = _of_file(path, rows, every)
         if listener is not None:
@@ -139,6 +140,8 @@ def _scorer(source: str, path: Path, device: str) -> tuple[str, _Score, dict[str
     from detectors.scorer.process import LexiconTier, stack_for
     from detectors.scorer.tiers import Stack
 
+    if _is_pack(path):
+        return _other(path, device)
     lexicon = LexiconTier()
     if source == "lexicon":
         return lexicon.name, lexicon.score, {}
@@ -166,6 +169,18 @@ def _scorer(source: str, path: Path, device: str) -> tuple[str, _Score, dict[str
         return [found.told(item.side) for item, found in zip(items, stack.score(items), strict=True)]
 
     return stack.model, score, thresholds
+
+
+def _is_pack(path: Path) -> bool:
+    return path.suffix in (".yaml", ".yml")
+
+
+def _other(path: Path, device: str) -> tuple[str, _Score, dict[str, float]]:
+    from detectors.encoder.devices import placed
+    from detectors.external.tier import ExternalTier
+
+    tier = ExternalTier.load(path, placed(device))
+    return tier.name, tier.score, {answer.signal: answer.threshold for answer in tier.answers}
 
 
 def items_of(row: Row) -> list[Item]:

@@ -41,6 +41,7 @@ ANY: Final = "any"
 """In the place of a list of languages."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}")
+_OURS: Final = frozenset(("lexicon", "model", "scorer", "records", "device", "console", "none"))
 _HUB: Final = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 _HEX: Final = re.compile(r"[0-9a-f]+")
@@ -191,6 +192,8 @@ class Specification(_Form):
     def _plain(cls, value: str) -> str:
         if not _NAME.fullmatch(value):
             raise ValueError("a name has lower-case letters, digits, dots, dashes and underscores, 48 at most")
+        if value in _OURS or value.startswith("handrail"):
+            raise ValueError(f"{value!r} is a name that Handrail has itself; give another")
         return value
 
     @field_validator("languages", mode="before")

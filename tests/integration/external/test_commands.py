@@ -7,6 +7,7 @@ import math
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -146,6 +147,20 @@ def test_a_calibration_is_fitted_and_written(weather: Path, tmp_path: Path) -> N
     assert rare.exit_code == 0, rare.output
     rarely = read_pack(file).spec.signals["distress"].calibrated()
     assert rarely.probability(0.997) < 0.1
+
+
+def test_a_pack_can_be_measured(weather: Path, tmp_path: Path) -> None:
+    from detectors.evaluation.answers import answer
+    from detectors.evaluation.rows import read_rows
+
+    file = pack(weather, "distress: {labels: [storm], threshold: 0.7}", file=tmp_path / "p.yaml")
+    rows = read_rows([_rows(tmp_path / "rows.jsonl", 40)])
+    found = answer(str(file), rows, ["distress", "emotion.joy"], "cpu")
+    assert found.name == read_pack(file).name
+    assert found.thresholds == {"distress": 0.7}
+    signs = np.array(["tea" not in row.text for row in rows])
+    assert found.columns["distress"][signs].min() > found.columns["distress"][~signs].max()
+    assert all(math.isnan(value) for value in found.columns["emotion.joy"])
 
 
 def test_shipped_packs_are_not_written_over(tmp_path: Path) -> None:

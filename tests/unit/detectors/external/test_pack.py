@@ -61,6 +61,7 @@ def test_a_good_pack(tmp_path: Path) -> None:
     ("old", "new", "line", "says"),
     [
         ("name: weather", "name: Weather@1", 1, "lower-case letters"),
+        ("name: weather", "name: lexicon", 1, "a name that Handrail has itself"),
         ("name: weather\n", "", 1, "name is missing"),
         ("licence: MIT\n", "", 1, "licence is missing"),
         (f"  revision: {COMMIT}", "  revision: main", 2, "commit in full"),
@@ -155,6 +156,13 @@ def test_the_name_changes_with_what_can_change_a_score(tmp_path: Path) -> None:
 def test_two_packs_have_two_names(tmp_path: Path) -> None:
     with pytest.raises(PackUnfit, match="has the name 'weather' too"):
         read_packs([written(tmp_path, GOOD), written(tmp_path, GOOD, "other.yaml")])
+
+
+def test_the_pack_in_the_documentation_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[4] / "docs" / "external-models.md").read_text("utf-8")
+    pack = read_pack(written(tmp_path, page.split("```yaml\n")[1].split("```")[0]))
+    unsaid = set(type(pack.spec).model_fields) - pack.spec.model_fields_set
+    assert unsaid == {"about"}, "the page shows every key"
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in PACKS.glob("*.yaml")))
