@@ -35,6 +35,16 @@ i i'm i've the a an and to of is are am my me you it that this was not don't can
 just what how why she he they we but if like feel need know think really never no yes
 """
 _ENGLISH: Final = frozenset(_ENGLISH_LINES.split())
+_DIALECTS: Final = {"sco": "en"}
+"""What the library calls Scots, Jamaican with it, is for readers of English; the English model was trained on both."""
+
+_LIKELY_LINES: Final = """
+af ar bg bn ca cs da de el en es et fa fi fr gl hi hr hu id it lt lv ms nb nl no pl pt ro ru sk sl sr sv sw tl tr uk ur vi
+"""
+_LIKELY: Final = frozenset(_LIKELY_LINES.split())
+"""Slang and typos look to the library like languages that few write; of a short text it is believed only these."""
+
+_FEW_WORDS: Final = 10
 
 
 @lru_cache(maxsize=1)
@@ -84,11 +94,14 @@ def identify(text: str, hint: str | None = None) -> str | None:
         return hint
     clean = "".join(c if c.isprintable() else " " for c in head).encode("utf-8", "ignore")
     reliable, code = detect(clean)
+    code = _DIALECTS.get(code, code[:2])
     if code == "un":
         return hint or _by_words(words)
+    if code not in _LIKELY and (not reliable or len(words) < _FEW_WORDS):
+        return hint or _by_words(words)
     if not reliable:
-        return hint or _by_words(words) or code[:2]
-    return code[:2]
+        return hint or _by_words(words) or code
+    return code
 
 
 def _by_words(words: list[str]) -> str | None:

@@ -94,3 +94,21 @@ def test_without_the_library_the_hint_is_all_there_is(monkeypatch: pytest.Monkey
         assert identify("もうどうしたらいいのか分かりません") == "ja"
     finally:
         language._detector.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "naw naw ah wis at it, ah don't actually want tae be buried wi ma football boots",
+        "ma man's in the next room wi the wean watchin the telly",
+        "Mi cyaan sleep fi three night now an mi nah talk to nobody bout it",
+    ],
+)
+def test_dialects_of_english_are_english(text: str) -> None:
+    """Else nobody who writes as they speak in Glasgow or Kingston would be read by the model."""
+    assert identify(text) == "en"
+
+
+@pytest.mark.parametrize("text", ["haha u died get rekt loser", "bruh ngl lowkey fr fr no cap"])
+def test_slang_is_not_a_rare_language(text: str) -> None:
+    assert identify(text) in ("en", None)
