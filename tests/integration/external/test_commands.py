@@ -100,7 +100,7 @@ def _rows(file: Path, many: int) -> Path:
     chance = random.Random(5)
     with file.open("w") as out:
         for at in range(many):
-            sign = chance.choice(("thunder", "lightning", "tea"))
+            sign = chance.choice(("thunder", "thunder", "tea"))
             label = int(sign != "tea" and chance.random() < 0.5)
             text = f"the {chance.choice(('sky', 'sea'))} is blue and {sign} today"
             row = {"id": str(at), "messages": [{"role": "user", "content": text}], "labels": {"distress": label}}
@@ -122,7 +122,7 @@ def test_a_calibration_is_fitted_and_written(weather: Path, tmp_path: Path) -> N
     assert after.spec.signals["screen.anxiety"] == before.spec.signals["screen.anxiety"]
     own = after.spec.signals["distress"].calibrated()
     assert isinstance(own, Sigmoid)
-    assert own.probability(0.997) == pytest.approx(0.5, abs=0.12), "half of those that look like it are it"
+    assert own.probability(0.943) == pytest.approx(0.5, abs=0.12), "half of those that look like it are it"
     assert after.name != before.name
     tier = ExternalTier.load(target)
     assert tier.uncalibrated().answers[0].calibration != own
@@ -146,7 +146,7 @@ def test_a_calibration_is_fitted_and_written(weather: Path, tmp_path: Path) -> N
     )
     assert rare.exit_code == 0, rare.output
     rarely = read_pack(file).spec.signals["distress"].calibrated()
-    assert rarely.probability(0.997) < 0.1
+    assert rarely.probability(0.943) < 0.1
 
 
 def test_a_pack_can_be_measured(weather: Path, tmp_path: Path) -> None:
