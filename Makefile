@@ -1,6 +1,6 @@
 # Every target does what it needs first and can be repeated. ARGS goes to the command: make up ARGS="--port 9000"
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test proof check constraints clean
+.PHONY: help setup up demo test proof bench gpu check constraints clean
 
 venv   := .venv
 bin    := $(venv)/bin
@@ -28,6 +28,12 @@ test: $(venv)/.test ## all tests
 
 proof: $(venv)/.test ## the long runs, hours in all; results go to docs/proof
 	@$(bin)/python -m pytest -q --timeout=0 tests/proof $(ARGS)
+
+bench: $(venv)/.test ## what scoring costs on this CPU; the result goes to docs/proof
+	@$(bin)/python -m detectors.benchmarks.cpu $(ARGS)
+
+gpu: $(venv)/.test ## what scoring costs on a CUDA card, after comparing its scores with the CPU's
+	@$(bin)/python -m detectors.benchmarks.gpu $(ARGS)
 
 check: $(venv)/.test ## lint, format and types
 	@$(bin)/ruff check .

@@ -1,0 +1,1 @@
+"""What scoring costs on a device: run by hand on a quiet machine, never in a test."""
