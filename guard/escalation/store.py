@@ -45,10 +45,11 @@ class Store:
     """Named statements over a connection that outlives a restart of the server. Usable from several threads and after a
     fork: each process and thread gets a connection of its own."""
 
-    def __init__(self, database_url: str, process: str = "worker") -> None:
+    def __init__(self, database_url: str, process: str = "worker", *, package: str = "guard.escalation") -> None:
+        """``package``: in whose folder ``queries`` the statements are."""
         self._conninfo = connection_string(database_url, process)
         self._local = threading.local()
-        folder = resources.files("guard.escalation").joinpath("queries")
+        folder = resources.files(package).joinpath("queries")
         self._statements: Final[Mapping[str, bytes]] = {
             entry.name.removesuffix(".sql"): entry.read_bytes() for entry in folder.iterdir() if entry.name.endswith(".sql")
         }
