@@ -13,8 +13,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from detectors.contract import Item
-from detectors.encoder.errors import ModelUnfit
-from detectors.encoder.manifest import read_manifest, shipped
 from detectors.lexicon import LexiconScorer
 from detectors.signals import Scores, Side
 from guard.escalation.store import Store
@@ -22,11 +20,12 @@ from guard.opinion.endpoint import Endpoint
 from guard.opinion.grey import Why, allowance, draw, grey
 from guard.opinion.rubric import RUBRICS
 from guard.opinion.sealed import opened
+from guard.opinion.thresholds import thresholds_of
 from guard.records.ids import new_id
 from guard.records.keys import Keys
 from guard.records.packing import unpack
 
-__all__ = ["Planner", "thresholds_of"]
+__all__ = ["Planner"]
 
 _log = logging.getLogger(__name__)
 
@@ -41,18 +40,6 @@ class _Grey:
     side: Side
     why: Why
     turn: Mapping[str, Any]
-
-
-def thresholds_of(model: str) -> Mapping[str, float]:
-    """The thresholds of the installed model by signal; none where another one (``name@version``) scored."""
-    folder = shipped()
-    if folder is None:
-        return {}
-    try:
-        manifest = read_manifest(folder, check=False)
-    except ModelUnfit:
-        return {}
-    return {name: head.threshold for name, head in manifest.heads.items()} if manifest.model == model else {}
 
 
 class Planner:
