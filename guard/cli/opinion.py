@@ -204,8 +204,8 @@ def opinion_agreement(
     )
     say(
         f"Two models beside each other: this says where to look, not who is right. {NOTE} Only turns in the grey zone are "
-        f"asked about, so agreement is lower here than on all turns. A kappa needs {agreement.ENOUGH} turns, and both answers on "
-        "both sides."
+        "asked about, so agreement is lower here than on all turns. A kappa needs "
+        f"{agreement.ENOUGH} turns and both answers on both sides."
     )
 
 
