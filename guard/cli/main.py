@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from guard.cli import admin, audit, dashboards, deliveries, evaluation, models, policy, redact
+from guard.cli import admin, audit, dashboards, deliveries, evaluation, models, opinion, policy, redact
 from guard.cli.options import DatabaseUrl, DataDir, console, device_name, settings_from
 
 if TYPE_CHECKING:
@@ -109,10 +109,12 @@ def scorer(
     from detectors.scorer.process import run
     from guard.supervise.paths import Paths
     from guard.telemetry.logs import configure
+    from policies.directory.spared import crisis_lines
 
     settings = settings_from(device=device, data_dir=data_dir)
     configure("scorer", form=settings.log_format)
-    run(socket or Paths.of(settings.home).prepare().scorer_socket, device=settings.device, model=settings.model)
+    place = socket or Paths.of(settings.home).prepare().scorer_socket
+    run(place, device=settings.device, model=settings.model, spared=crisis_lines)
 
 
 @app.command()
@@ -188,7 +190,13 @@ app.command()(models.calibrate)
 app.command("eval")(evaluation.evaluate)
 for group in (admin.tenant, admin.key, admin.reviewer, admin.channel, admin.db):
     app.add_typer(group)
-for name, commands in (("policy", policy), ("audit", audit), ("dashboards", dashboards), ("deliveries", deliveries)):
+for name, commands in (
+    ("policy", policy),
+    ("audit", audit),
+    ("dashboards", dashboards),
+    ("deliveries", deliveries),
+    ("opinion", opinion),
+):
     app.add_typer(commands.app, name=name)
 app.command("redact")(redact.redact)
 

@@ -42,12 +42,14 @@ def _gateway(settings: Settings) -> None:
 def _scorer(settings: Settings) -> None:
     from detectors.scorer.process import run
     from guard.supervise.paths import Paths
+    from policies.directory.spared import crisis_lines
 
     run(
         Paths.of(settings.home).scorer_socket,
         device=settings.device,
         model=settings.model,
         parent_death=os.getppid(),
+        spared=crisis_lines,
     )
 
 

@@ -48,14 +48,15 @@ SCORED_ROUTES: Final = ("/v1/chat/completions", "/v1/turns")
 CODES: Final = (200, 400, 401, 404, 499, 500, 502, 503, 504)
 ACTIONS: Final = ("allow", "observe", "guide", "append", "revise", "trim", "complete", "pause")
 UPSTREAM_REASONS: Final = (
-    "event_too_long", "held_too_long", "internal_error", "status", "unreachable", "upstream_content_type", "upstream_cut",
-    "upstream_encoding", "upstream_error", "upstream_not_json", "upstream_redirect", "upstream_shape", "upstream_stalled",
-    "upstream_timeout", "upstream_too_large", "upstream_unreachable",
+    "event_too_long", "held_too_long", "internal_error", "redaction_unavailable", "status", "unreachable",
+    "upstream_content_type", "upstream_cut", "upstream_encoding", "upstream_error", "upstream_not_json",
+    "upstream_redirect", "upstream_shape", "upstream_stalled", "upstream_timeout", "upstream_too_large",
+    "upstream_unreachable",
 )  # fmt: skip
 BAD_REQUEST_REASONS: Final = (
     "bad_http", "bad_json", "body_too_large", "body_too_slow", "content_encoding", "duplicate_key", "head_too_large",
     "head_too_slow", "invalid_api_key", "invalid_value", "missing_api_key", "too_deep", "too_long", "too_many_parts",
-    "unknown_field", "unknown_path", "unknown_turn", "wrong_method",
+    "unknown_field", "unknown_path", "unknown_turn", "unredactable", "wrong_method",
 )  # fmt: skip
 REFUSAL_OUTCOMES: Final = ("completed", "added_to", "passed")
 OPINION_OUTCOMES: Final = ("answered", "refused", "failed", "away", "no_text")
@@ -141,6 +142,7 @@ class Metrics:
         self._stages[("score",)]
         for reason in DETECTOR_REASONS:
             self._detector_failures["scorer", reason]
+            self._detector_failures["entities", reason]
         for reason in UPSTREAM_REASONS:
             self._upstream_failures[(reason,)]
         for reason in BAD_REQUEST_REASONS:
