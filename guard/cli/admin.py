@@ -316,8 +316,13 @@ def db_status(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> Non
 def _warn_of_opinions(settings: Settings, row: admin.TenantRow) -> None:
     """What it means that second opinions are on for a tenant, and what still keeps them from being asked for."""
     from guard.opinion.endpoint import Endpoint
+    from guard.opinion.errors import EndpointUnfit
 
-    endpoint = Endpoint.of(settings)
+    try:
+        endpoint = Endpoint.of(settings)
+    except EndpointUnfit as error:
+        warn(str(error))
+        return
     where = endpoint.host if endpoint is not None else "the endpoint, once HANDRAIL_OPINION_URL is set"
     warn(f"text of turns in a grey zone leaves this house, redacted, for {where}; see docs/second-opinion.md")
     if not row.store_text:

@@ -40,6 +40,7 @@ _SENTENCES: Final = {
     "protocol_error": "the endpoint did not answer as HTTP asks",
     "expired": "no answer came within a day",
     "switched_off": "second opinions were switched off for the tenant",
+    "unsearched": "the scorer did not search the text for names, so nothing was sent",
     "other_rubric": "it was to be asked by a rubric that is no longer used",
     "given_up": "it was tried too often",
     "status_401": "the endpoint does not take HANDRAIL_OPINION_KEY (401)",

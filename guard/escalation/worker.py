@@ -34,10 +34,12 @@ from guard.escalation.store import Store
 from guard.escalation.tasks import JOBS, NUDGE_JOURNAL, Desk
 from guard.escalation.webhook import Limits
 from guard.opinion import task as second_opinion
+from guard.opinion.redaction import scorer_at
 from guard.opinion.task import Opinions
 from guard.records.admin import channel_secret
 from guard.records.keys import Keys
 from guard.settings import Settings
+from guard.supervise.paths import Paths
 from guard.telemetry import logs
 from guard.telemetry.metrics import Metrics
 
@@ -102,7 +104,7 @@ def run(
     guard = _Guard(parent_death)
     guard.start()
     metrics = Metrics()
-    opinions = Opinions.of(settings, metrics)
+    opinions = Opinions.of(settings, metrics, scorer_at(Paths.of(settings.home).scorer_socket))
     second_opinion.register(app, opinions)
     jobs = [job for job in JOBS if nudge_journal is not None or job.name != NUDGE_JOURNAL]
     clock = Clock(

@@ -7,7 +7,7 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -16,13 +16,14 @@ from uuid import UUID
 import orjson
 import psycopg
 
-from detectors.encoder.errors import ModelUnfit
+from detectors.errors import ScorerUnavailable
+from detectors.pii.entity import EntityFinder
 from detectors.signals import Side
 from guard.escalation.store import Store
 from guard.opinion.breaker import pause
 from guard.opinion.client import Client, Outcome, Reading, quotation
 from guard.opinion.endpoint import Endpoint
-from guard.opinion.redaction import Redact, redactor
+from guard.opinion.redaction import Finders, redacted
 from guard.opinion.rubric import RUBRICS, Rubric, find
 from guard.opinion.sealed import opened
 from guard.records.keys import Keys
@@ -39,6 +40,7 @@ _BUSY_SECONDS: Final = 5.0
 _LEASE_SECONDS: Final = 90.0  # longer than the longest task
 _WORKING_SECONDS: Final = 34.0  # a task is told to end at 40: no question begins that may not end before
 _MOST_ATTEMPTS: Final = 20
+_UNSEARCHED_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +78,13 @@ class Inquiry:
         keys: Keys,
         endpoint: Endpoint,
         meter: Meter,
+        finders: Finders,
         *,
-        redaction: Callable[[], Redact] = redactor,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """``redaction``: makes what redacts; called at the first question."""
+        """``finders``: find what is personal, which is taken out before anything is sent."""
         self._store, self._keys, self._endpoint, self._meter = store, keys, endpoint, meter
-        self._redaction, self._tls = redaction, tls
-        self._redact: Redact | None = None
+        self._finders, self._tls = finders, tls
 
     def dispatch(self) -> Batch | None:
         """Leases what is due, of one tenant; ``None`` where nothing is, where the lane is taken and while the endpoint is
@@ -111,23 +112,19 @@ class Inquiry:
 
     async def _ask_all(self, batch: Batch, until: float) -> int:
         ended = 0
-        async with Client(self._endpoint, tls=self._tls) as client:
+        async with Client(self._endpoint, tls=self._tls) as client, self._finders() as finder:
             for place, due in enumerate(batch.due):
                 if time.monotonic() + self._endpoint.seconds > until and place:
                     self._put_off(batch.tenant_id, batch.due[place:], 0.0)
                     break
-                try:
-                    outcome = await self._one(client, batch.tenant_id, due)
-                except ModelUnfit as error:
-                    _log.error("nothing is asked: the redactor cannot be used", extra={"error": type(error)})
-                    break  # what was leased is due again when the lease ends
+                outcome = await self._one(client, finder, batch.tenant_id, due)
                 ended += outcome not in (None, Outcome.AWAY)
                 if outcome is Outcome.AWAY:  # the others would meet the same
                     self._put_off(batch.tenant_id, batch.due[place + 1 :], 0.0)
                     break
         return ended
 
-    async def _one(self, client: Client, tenant_id: UUID, due: Due) -> Outcome | None:
+    async def _one(self, client: Client, finder: EntityFinder, tenant_id: UUID, due: Due) -> Outcome | None:
         values = {"tenant_id": tenant_id, "id": due.id, "attempts": due.attempts, "lease": _LEASE_SECONDS}
         rows = self._store.rows("claim", values)
         if not rows:
@@ -140,8 +137,12 @@ class Inquiry:
             self._settle(tenant_id, row, Reading(Outcome.FAILED, reason=reason), cut=False)
             self._meter.opinion(reason if reason == "no_text" else "failed", None)
             return Outcome.FAILED
-        self._redact = self._redact or self._redaction()
-        sent = {name: self._redact(text) for name, text in said.items()}
+        try:
+            sent = await redacted(finder, said)
+        except ScorerUnavailable as error:
+            _log.warning("nothing is asked: the scorer did not search for names", extra={"error": type(error)})
+            self._put_off(tenant_id, [Due(due.id, row["attempts"])], _UNSEARCHED_SECONDS, reason="unsearched")
+            return Outcome.AWAY
         self._note(tenant_id, row)
         reading = await client.ask(rubric, sent)
         self._meter.opinion(reading.outcome.value, reading.seconds)

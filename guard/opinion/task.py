@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Self
 from uuid import UUID
@@ -17,7 +16,7 @@ from guard.escalation.tasks import Job, has_room
 from guard.opinion.endpoint import Endpoint
 from guard.opinion.inquiry import Batch, Due, Inquiry, Meter
 from guard.opinion.planner import Planner
-from guard.opinion.redaction import Redact, redactor
+from guard.opinion.redaction import Finders
 from guard.records.keys import Keys
 from guard.settings import Settings
 
@@ -49,14 +48,12 @@ class Opinions:
         cls,
         settings: Settings,
         meter: Meter,
-        *,
-        settled: float | None = None,
-        redaction: Callable[[], Redact] = redactor,
+        finders: Finders,
     ) -> Self:
         """As ``settings`` have it. Connects to nothing yet.
 
         An endpoint that cannot be used leaves second opinions off and is said in the log: nothing else of the worker waits
-        for it. ``settled``: see :class:`~guard.opinion.planner.Planner`.
+        for it. ``finders``: see :class:`~guard.opinion.inquiry.Inquiry`.
         """
         store = Store(database_of(settings), "opinions", package="guard.opinion")
         try:
@@ -67,8 +64,7 @@ class Opinions:
         if endpoint is None:
             return cls(store)
         keys = Keys.load(settings.home)
-        planner = Planner(store, keys, endpoint) if settled is None else Planner(store, keys, endpoint, settled=settled)
-        return cls(store, planner, Inquiry(store, keys, endpoint, meter, redaction=redaction))
+        return cls(store, Planner(store, keys, endpoint), Inquiry(store, keys, endpoint, meter, finders))
 
     @property
     def jobs(self) -> tuple[Job, ...]:

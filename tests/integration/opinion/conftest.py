@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from detectors.pii.redactor import Redactor
 from tests.integration.opinion.endpoint import Endpoint
 from tests.integration.opinion.office import Office
 
@@ -17,9 +16,7 @@ def _office(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder: Path = tmp_path_factory.mktemp("home")
     folder.chmod(0o700)
     endpoint = Endpoint().start()
-    # Without the head that finds names, which takes seconds to read; the worker's own test has it.
-    forms = Redactor()
-    office = Office(database_url, folder, endpoint, lambda text: forms.redact(text).text)
+    office = Office(database_url, folder, endpoint)
     yield office
     office.close()
     endpoint.stop()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,12 +15,14 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import DictRow
 
+from detectors.pii.entity import EntityFinder
+from detectors.pii.forms import FormsFinder
 from detectors.signals import Scores, Side, Tier
 from guard.escalation.store import Store
 from guard.opinion.endpoint import Endpoint as Address
 from guard.opinion.inquiry import Inquiry
 from guard.opinion.planner import Planner
-from guard.opinion.redaction import Redact
+from guard.opinion.redaction import Finders
 from guard.opinion.thresholds import shipped_model, thresholds_of
 from guard.records.contract import TurnText
 from guard.turns.contract import Identity
@@ -35,6 +38,12 @@ def scored(side: Side = Side.USER, **values: float) -> Scores:
     """Scores of the installed model: names with ``_`` for the first dot."""
     named = {name.replace("_", ".", 1): value for name, value in values.items()}
     return Scores.of(side, MODEL, named, tier=Tier.FULL)
+
+
+@asynccontextmanager
+async def forms() -> AsyncIterator[EntityFinder]:
+    """Finds what has a form. Names are found by the scorer, which the worker's own test has."""
+    yield FormsFinder()
 
 
 @dataclass
@@ -72,7 +81,6 @@ class Office:
     url: str
     folder: Path
     endpoint: Endpoint
-    redact: Redact
     counts: Counts = field(default_factory=Counts)
     opened: list[psycopg.Connection[DictRow]] = field(default_factory=list)
 
@@ -88,10 +96,10 @@ class Office:
         """Looks at turns at once."""
         return Planner(_Store(self.url, self.opened), self.world.keys, self.address(**changes), settled=0.0)
 
-    def inquiry(self, redaction: Callable[[], Redact] | None = None, **changes: Any) -> Inquiry:
+    def inquiry(self, finders: Finders = forms, **changes: Any) -> Inquiry:
         """Asks."""
-        store, make = _Store(self.url, self.opened), redaction or (lambda: self.redact)
-        return Inquiry(store, self.world.keys, self.address(**changes), self.counts, redaction=make)
+        store = _Store(self.url, self.opened)
+        return Inquiry(store, self.world.keys, self.address(**changes), self.counts, finders)
 
     def tenant(self, *, on: bool = True, store_text: bool = True) -> Identity:
         """A tenant that was switched on a while ago."""

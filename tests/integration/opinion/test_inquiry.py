@@ -7,10 +7,9 @@ import logging
 
 import pytest
 
-from detectors.encoder.errors import ModelUnfit
 from detectors.signals import Side
 from guard.opinion.inquiry import Batch
-from guard.opinion.redaction import Redact
+from guard.opinion.redaction import scorer_at
 from guard.opinion.rubric import RUBRICS
 from tests.integration.opinion.endpoint import answer, completion, labels, raw, refuse, slow, status
 from tests.integration.opinion.office import Office, near, scored
@@ -108,17 +107,19 @@ def test_what_is_personal_does_not_leave(office: Office) -> None:
     assert _SAID in said
 
 
-def test_a_redactor_that_cannot_be_read_lets_nothing_out(office: Office) -> None:
-    def broken() -> Redact:
-        raise ModelUnfit("no model")
-
+def test_where_nobody_searches_for_names_nothing_leaves(office: Office) -> None:
     office.turn(office.tenant(), user=_SAID)
     office.planner().plan()
-    inquiry = office.inquiry(broken)
+    inquiry = office.inquiry(scorer_at(office.folder / "nobody.sock"))
     batch = inquiry.dispatch()
     assert batch is not None
     assert inquiry.ask(batch) == 0
     assert office.endpoint.seen == []
+    assert [(row["state"], row["reason"]) for row in office.opinions()] == [("asked", "unsearched")]
+    assert (
+        office.world.rows("select * from audit_log where action = 'opinion.asked' and subject like %s", f"%{_turn(office)}")
+        == []
+    )
 
 
 def test_an_instruction_in_the_text_changes_nothing_of_the_question(office: Office) -> None:
