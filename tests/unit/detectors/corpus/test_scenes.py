@@ -10,7 +10,8 @@ import pytest
 from detectors.contract import Speaker
 from detectors.corpus import CorpusInvalid, read_corpus
 from detectors.corpus.__main__ import main
-from detectors.corpus.scenes import KINDS, read_scenes, rows_of
+from detectors.corpus.reading import FOLDER
+from detectors.corpus.scenes import KINDS, counted, read_scenes, rows_of
 from detectors.evaluation.rows import read_rows
 
 HEAD = "== ferry (joiner, warm, slow): distress=.2\n"
@@ -118,3 +119,9 @@ def test_the_projects_own_scenes_are_sound_and_train_nothing(tmp_path: Path) -> 
     out = tmp_path / "scenes.jsonl"
     out.write_text("".join(json.dumps(row) + "\n" for row in rows_of(scenes)), "utf-8")
     assert len(read_rows([out])) == sum(len(scene.spoken) for scene in scenes)
+
+
+def test_the_data_card_counts_what_is_there() -> None:
+    card = (FOLDER / "README.md").read_text("utf-8").splitlines()
+    told = counted(read_scenes().scenes).split("| signal |")[0].splitlines()
+    assert set(told) <= set(card)
