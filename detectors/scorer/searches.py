@@ -106,7 +106,7 @@ class Searches:
             seeker.found(number, Found(Outcome.EXPIRED))
             return
         with self._ready:
-            full = len(self._queue) >= _QUEUED or (self._queue and self._bytes + len(raw) > _QUEUED_BYTES)
+            full = len(self._queue) >= _QUEUED or (self._bytes > 0 and self._bytes + len(raw) > _QUEUED_BYTES)
             if not full:
                 self._queue[id(seeker), number] = _Search(seeker, number, raw, key, self._loop.time() + seconds)
                 self._bytes += len(raw)
