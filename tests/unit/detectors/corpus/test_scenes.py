@@ -114,8 +114,9 @@ def test_the_projects_own_scenes_are_sound_and_train_nothing(tmp_path: Path) -> 
     assert len(scenes) >= 140
     assert {kind for scene in scenes for kind in scene.kinds} == set(KINDS)
     said = {turn.text for scene in scenes for turn in scene.spoken}
-    assert not said & {item.text for item in read_corpus().items if len(item.text.split()) >= 5}
-    assert not any(item.file.startswith("scenes/") for item in read_corpus().items)
+    items = read_corpus().items
+    assert not said & {item.text for item in items if len(item.text.split()) >= 5}
+    assert not any(item.file.startswith("scenes/") for item in items)
     out = tmp_path / "scenes.jsonl"
     out.write_text("".join(json.dumps(row) + "\n" for row in rows_of(scenes)), "utf-8")
     assert len(read_rows([out])) == sum(len(scene.spoken) for scene in scenes)
