@@ -29,7 +29,7 @@ __all__ = ["Planner"]
 
 _log = logging.getLogger(__name__)
 
-_SETTLED: Final = 30.0  # seconds after which a turn's record no longer changes
+_SETTLED: Final = 120.0  # seconds from a turn's beginning after which its reply, too, is on record
 _BACK: Final = 3600.0
 _TURNS: Final = 500  # of one tenant in one call
 _ROUNDS: Final = 4

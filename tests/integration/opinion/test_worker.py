@@ -65,10 +65,10 @@ def test_the_worker_asks_and_the_commands_show_it(
     assert switched.exit_code == 0
     assert "leaves this house, redacted, for 127.0.0.1" in switched.stderr
     turn = office.turn(tenant, user=_SAID)
-    # A turn is looked at when it has settled, half a minute after it was said: this one was said before.
+    # A turn is looked at when it has settled, two minutes after it was said: this one was said before.
     office.world.run("update tenants set opinion_since = now() - interval '1 hour' where id = %s", tenant.tenant_id)
     for table, at in (("turns", "at"), ("scores", "turn_at")):
-        office.world.run(f"update {table} set {at} = {at} - interval '40 s'")  # noqa: S608
+        office.world.run(f"update {table} set {at} = {at} - interval '150 s'")  # noqa: S608
     office.endpoint.behaviours.append(answer(ideation=1))
     metrics = tmp_path / "metrics"
     metrics.mkdir()

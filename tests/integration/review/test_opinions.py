@@ -17,7 +17,8 @@ _USER = RUBRICS[Side.USER]
 def _give(at: Desk, tenant: Identity, turn: UUID, *, model: str, labels: dict[str, object] | None, rubric: str = "") -> None:
     at.world.run(
         "insert into opinions (tenant_id, id, turn_id, turn_at, attempt, side, rubric, model, why, draw, state, reason,"
-        " labels, asked_at, ended_at) select tenant_id, %s, id, at, attempt, 'user', %s, %s, 'near', 0.5, %s, %s, %s, now(), now()"
+        " labels, asked_at, ended_at)"
+        " select tenant_id, %s, id, at, attempt, 'user', %s, %s, 'near', 0.5, %s, %s, %s, now(), now()"
         " from turns where tenant_id = %s and id = %s",
         new_id(), rubric or _USER.id, model, "refused" if labels is None else "answered",
         "declined" if labels is None else None, None if labels is None else json.dumps(labels), tenant.tenant_id, turn,
