@@ -94,6 +94,20 @@ class Store:
         """Runs a named statement and returns how many rows it wrote."""
         return self.connection().execute(self._statements[name], values or {}).rowcount
 
+    @contextmanager
+    def alone(self, name: str) -> Iterator[bool]:
+        """Whether nobody else in the whole installation is at ``name`` now. The session lock that says so ends with the
+        process, or with the connection."""
+        connection = self.connection()
+        row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0)) as taken", [name]).fetchone()
+        taken = bool(row and row["taken"])
+        try:
+            yield taken
+        finally:
+            if taken:
+                with suppress(psycopg.Error):  # a lost connection has let go of it already
+                    connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [name])
+
     def close(self) -> None:
         """Closes this thread's connection."""
         found: psycopg.Connection[DictRow] | None = getattr(self._local, "connection", None)

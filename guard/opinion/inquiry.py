@@ -7,14 +7,12 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 import orjson
-import psycopg
 
 from detectors.errors import ScorerUnavailable
 from detectors.pii.entity import EntityFinder
@@ -28,14 +26,15 @@ from guard.opinion.rubric import RUBRICS, Rubric, find
 from guard.opinion.sealed import opened
 from guard.records.keys import Keys
 
-__all__ = ["BATCH", "Batch", "Due", "Inquiry", "Meter"]
+__all__ = ["BATCH", "LANE", "Batch", "Due", "Inquiry", "Meter"]
 
 _log = logging.getLogger(__name__)
 
 BATCH: Final = 8
 """Questions in one message to the broker."""
 
-_LANE: Final = "handrail.opinions/lane"
+LANE: Final = "handrail.opinions/lane"
+"""What one task holds while it asks."""
 _BUSY_SECONDS: Final = 5.0
 _LEASE_SECONDS: Final = 90.0  # longer than the longest task
 _WORKING_SECONDS: Final = 34.0  # a task is told to end at 40: no question begins that may not end before
@@ -89,7 +88,7 @@ class Inquiry:
     def dispatch(self) -> Batch | None:
         """Leases what is due, of one tenant; ``None`` where nothing is, where the lane is taken and while the endpoint is
         left alone."""
-        with self._lane() as free:
+        with self._store.alone(LANE) as free:
             if not free:
                 return None
             values = {"batch": BATCH, "lease": _LEASE_SECONDS, "endpoint": self._endpoint.digest}
@@ -104,7 +103,7 @@ class Inquiry:
         went away; then what was not written down is asked again when its lease ends.
         """
         began = time.monotonic()
-        with self._lane() as free:
+        with self._store.alone(LANE) as free:
             if not free:
                 self._put_off(batch.tenant_id, batch.due, _BUSY_SECONDS)
                 return 0
@@ -203,15 +202,3 @@ class Inquiry:
         for row in self._store.rows("put_off", values | {"wait": wait, "most": _MOST_ATTEMPTS, "reason": reason}):
             if row["state"] == "failed":
                 self._meter.opinion("failed", None)
-
-    @contextmanager
-    def _lane(self) -> Iterator[bool]:
-        connection = self._store.connection()
-        row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0)) as taken", [_LANE]).fetchone()
-        taken = bool(row and row["taken"])
-        try:
-            yield taken
-        finally:
-            if taken:
-                with suppress(psycopg.Error):  # a lost connection has let go of it already
-                    connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [_LANE])

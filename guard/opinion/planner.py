@@ -30,6 +30,7 @@ __all__ = ["Planner"]
 _log = logging.getLogger(__name__)
 
 _SETTLED: Final = 120.0  # seconds from a turn's beginning after which its reply, too, is on record
+_DESK: Final = "handrail.opinions/plan"
 _BACK: Final = 3600.0
 _TURNS: Final = 500  # of one tenant in one call
 _ROUNDS: Final = 4
@@ -53,7 +54,8 @@ class Planner:
     def plan(self) -> int:
         """Looks at what is new of each tenant that is switched on, and takes up what the day allows. Returns how many
         questions were taken up. Safe to repeat: a turn is planned once a side, rubric and model."""
-        return sum(self._tenant(row) for row in self._store.rows("tenants", {"back": _BACK}))
+        with self._store.alone(_DESK) as free:  # two at once would take up the day's number twice
+            return sum(self._tenant(row) for row in self._store.rows("tenants", {"back": _BACK})) if free else 0
 
     def _tenant(self, tenant: Mapping[str, Any]) -> int:
         at, turn_id = tenant["at"], tenant["turn_id"]

@@ -83,6 +83,7 @@ class Office:
     endpoint: Endpoint
     counts: Counts = field(default_factory=Counts)
     opened: list[psycopg.Connection[DictRow]] = field(default_factory=list)
+    planners: dict[tuple[tuple[str, Any], ...], Planner] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.world = World(self.url, self.folder)
@@ -92,14 +93,24 @@ class Office:
         values: dict[str, Any] = {"model": "second-1", "daily": 100_000, "seconds": 5.0, "key": "sk-test"}
         return Address(self.endpoint.url, **values | changes)
 
+    def store(self) -> Store:
+        """A store of its own, closed with the office."""
+        return _Store(self.url, self.opened)
+
+    def tidy(self) -> None:
+        """What the worker does every few minutes."""
+        self.store().run("tidy", {"waits": 3600.0, "lives": 86_400.0})
+
     def planner(self, **changes: Any) -> Planner:
-        """Looks at turns at once."""
-        return Planner(_Store(self.url, self.opened), self.world.keys, self.address(**changes), settled=0.0)
+        """Looks at turns at once. One for each way to be set, for what reads words takes its time to be made."""
+        key = tuple(sorted(changes.items()))
+        if key not in self.planners:
+            self.planners[key] = Planner(self.store(), self.world.keys, self.address(**changes), settled=0.0)
+        return self.planners[key]
 
     def inquiry(self, finders: Finders = forms, **changes: Any) -> Inquiry:
         """Asks."""
-        store = _Store(self.url, self.opened)
-        return Inquiry(store, self.world.keys, self.address(**changes), self.counts, finders)
+        return Inquiry(self.store(), self.world.keys, self.address(**changes), self.counts, finders)
 
     def tenant(self, *, on: bool = True, store_text: bool = True) -> Identity:
         """A tenant that was switched on a while ago."""

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from detectors.signals import Side
-from guard.opinion.inquiry import Batch
+from guard.opinion.inquiry import LANE, Batch
 from guard.opinion.redaction import scorer_at
 from guard.opinion.rubric import RUBRICS
 from tests.integration.opinion.endpoint import answer, completion, labels, raw, refuse, slow, status
@@ -78,7 +78,7 @@ def test_nothing_leaves_once_a_tenant_is_switched_off(office: Office) -> None:
     office.world.run("update tenants set opinion_since = null where id = %s", tenant.tenant_id)
     assert inquiry.ask(batch) == 0
     assert office.endpoint.seen == []
-    inquiry._store.run("tidy", {"waits": 3600.0, "lives": 86_400.0})
+    office.tidy()
     assert [(row["state"], row["reason"]) for row in office.opinions()] == [("failed", "switched_off")]
 
 
@@ -259,7 +259,7 @@ def test_what_is_tried_too_often_or_too_old_is_given_up(office: Office) -> None:
     assert (first["state"], first["reason"]) == ("failed", "status_500")
     assert second["state"] == "asked"
     office.world.run("update opinions set asked_at = now() - interval '25 hours' where state = 'asked'")
-    inquiry._store.run("tidy", {"waits": 3600.0, "lives": 86_400.0})
+    office.tidy()
     assert [row["reason"] for row in office.opinions()] == ["status_500", "expired"]
 
 
@@ -279,14 +279,16 @@ def test_a_message_that_comes_twice_asks_once(office: Office) -> None:
 def test_one_task_asks_at_a_time(office: Office) -> None:
     office.turn(office.tenant(), user=_SAID)
     office.planner().plan()
-    inquiry, other = office.inquiry(), office.inquiry()
+    inquiry = office.inquiry()
     batch = inquiry.dispatch()
     assert batch is not None
-    with other._lane() as held:
+    with office.store().alone(LANE) as held:
         assert held
-        # Another connection holds the lane: nothing is sent, and it is due again soon.
-        assert _elsewhere(office, batch) == 0
+        assert inquiry.ask(batch) == 0
+        assert inquiry.dispatch() is None
     assert office.endpoint.seen == []
+    (row,) = office.opinions()
+    assert (row["state"], row["attempts"]) == ("asked", 0), "it is due again soon"
 
 
 def test_a_day_has_its_number(office: Office) -> None:
@@ -300,7 +302,7 @@ def test_a_day_has_its_number(office: Office) -> None:
     assert len(office.go(daily=1)) == 4
     assert len(office.endpoint.seen) == 1
     office.world.run("update opinions set created_at = now() - interval '2 hours'")
-    office.inquiry()._store.run("tidy", {"waits": 3600.0, "lives": 86_400.0})
+    office.tidy()
     assert [row["state"] for row in office.opinions()] == ["answered"]
 
 
@@ -314,7 +316,7 @@ def test_an_opinion_goes_with_its_turn(office: Office) -> None:
     # As a partition that is dropped whole tells nobody.
     office.world.run(f"delete from {part['name']} where id = %s", second)  # noqa: S608
     assert len(office.opinions()) == 1
-    office.inquiry()._store.run("tidy", {"waits": 3600.0, "lives": 86_400.0})
+    office.tidy()
     assert office.opinions() == []
 
 
@@ -345,8 +347,3 @@ def test_nothing_of_a_text_is_in_rows_or_logs(office: Office, caplog: pytest.Log
 
 def _open(office: Office) -> None:
     office.world.run("update opinion_endpoints set open_until = '-infinity'")
-
-
-def _elsewhere(office: Office, batch: Batch) -> int:
-    """Asks from another connection than the one of this thread's last store."""
-    return office.inquiry().ask(batch)
