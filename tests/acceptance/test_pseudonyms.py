@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
+import openai
+
 from tests.acceptance.house import House
 from tests.running import ROOT
 
@@ -25,8 +27,13 @@ def _set(house: House, *options: str) -> None:
 
 
 def _known(house: House, session: str) -> bool:
-    """Asks once; whether the chatbot was told nothing private. A gateway follows a tenant's settings within seconds."""
-    _ask(house, session)
+    """Asks once; whether the chatbot was told nothing private. A gateway follows a tenant's settings within seconds, and
+    while the scorer loads what finds names a strict tenant is told to try again."""
+    try:
+        _ask(house, session)
+    except openai.InternalServerError as error:
+        assert error.status_code == 503
+        return False
     sent = json.dumps(house.chatbot.counters.bodies[-1]).lower()
     return not any(word in sent for word in PRIVATE)
 
@@ -34,7 +41,8 @@ def _known(house: House, session: str) -> bool:
 def _ask(house: House, session: str, messages: Any = None, **more: Any) -> Any:
     with house.client(session=session) as client:
         messages = messages or [{"role": "user", "content": SAID}]
-        return client.chat.completions.create(model="echo", messages=messages, **more)
+        answer = client.chat.completions.create(model="echo", messages=messages, **more)
+        return list(answer) if more.get("stream") else answer
 
 
 def test_the_chatbot_is_told_no_name_and_the_client_gets_them_back(house: House) -> None:
@@ -51,7 +59,7 @@ def test_the_chatbot_is_told_no_name_and_the_client_gets_them_back(house: House)
         "My sister [PERSON_1] lives in [PLACE_1]. Her mail is [EMAIL_1], her number [PHONE_1]."
     )
     # The history is cut: only the session knows who [PERSON_1] was.
-    chunks = list(_ask(house, "names", [{"role": "user", "content": "Does Tom like beatrice okafor?"}], stream=True))
+    chunks = _ask(house, "names", [{"role": "user", "content": "Does Tom like beatrice okafor?"}], stream=True)
     assert house.chatbot.counters.bodies[-1]["messages"][-1]["content"] == "Does [PERSON_2] like [PERSON_1]?"
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert text == "Does Tom like Beatrice Okafor?"
