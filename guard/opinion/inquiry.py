@@ -21,7 +21,7 @@ from guard.escalation.store import Store
 from guard.opinion.breaker import pause
 from guard.opinion.client import Client, Outcome, Reading, quotation
 from guard.opinion.endpoint import Endpoint
-from guard.opinion.redaction import Finders, redacted
+from guard.opinion.redaction import SEARCH_SECONDS, Finders, redacted
 from guard.opinion.rubric import RUBRICS, Rubric, find
 from guard.opinion.sealed import opened
 from guard.records.keys import Keys
@@ -37,7 +37,7 @@ LANE: Final = "handrail.opinions/lane"
 """What one task holds while it asks."""
 _BUSY_SECONDS: Final = 5.0
 _LEASE_SECONDS: Final = 90.0  # longer than the longest task
-_WORKING_SECONDS: Final = 34.0  # a task is told to end at 40: no question begins that may not end before
+_WORKING_SECONDS: Final = 38.0  # a task is told to end at 40: no further question begins that may not end before
 _MOST_ATTEMPTS: Final = 20
 _UNSEARCHED_SECONDS: Final = 15.0
 
@@ -113,7 +113,7 @@ class Inquiry:
         ended = 0
         async with Client(self._endpoint, tls=self._tls) as client, self._finders() as finder:
             for place, due in enumerate(batch.due):
-                if time.monotonic() + self._endpoint.seconds > until and place:
+                if place and time.monotonic() + SEARCH_SECONDS + self._endpoint.seconds > until:
                     self._put_off(batch.tenant_id, batch.due[place:], 0.0)
                     break
                 outcome = await self._one(client, finder, batch.tenant_id, due)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
@@ -65,7 +64,7 @@ class Planner:
             if not rows:
                 break
             at, turn_id = rows[-1]["at"], rows[-1]["id"]
-            self._store.run("plan", self._rows(tenant["id"], self._grey(tenant["id"], rows), at, turn_id))
+            self._store.run("plan", self._rows(tenant["id"], self._grey(tenant, rows), at, turn_id))
             if len({row["id"] for row in rows}) < _TURNS:
                 break
         allowed = allowance(self._endpoint.daily, tenant["taken"], tenant["now"])
@@ -74,12 +73,12 @@ class Planner:
         ask = {"tenant_id": tenant["id"], "allowed": allowed, "model": self._endpoint.model}
         return self._store.run("admit", {**ask, "rubrics": [rubric.id for rubric in RUBRICS.values()]})
 
-    def _grey(self, tenant_id: UUID, rows: Sequence[Mapping[str, Any]]) -> Iterator[_Grey]:
-        for _, sides in groupby(rows, key=lambda row: row["id"]):
-            for row in sides:
-                if row["side"] is None or row["key"] is None:
-                    continue
-                why = self._why(tenant_id, row)
+    def _grey(self, tenant: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Iterator[_Grey]:
+        # A rubric that would ask for what the tenant's profile forbids is not asked at all.
+        sides = {side.value for side, rubric in RUBRICS.items() if not rubric.signals.keys() & set(tenant["off"])}
+        for row in rows:
+            if row["side"] in sides and row["key"] is not None:
+                why = self._why(tenant["id"], row)
                 if why is not None:
                     yield _Grey(Side(row["side"]), why, row)
 

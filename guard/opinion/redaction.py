@@ -13,13 +13,14 @@ from typing import Final
 from detectors.pii.entity import EntityFinder, replaced
 from detectors.scorer.client import ScorerClient
 
-__all__ = ["Finders", "redacted", "scorer_at"]
+__all__ = ["SEARCH_SECONDS", "Finders", "redacted", "scorer_at"]
 
 Finders = Callable[[], AbstractAsyncContextManager[EntityFinder]]
 """Opens what searches, for one event loop."""
 
 _CONNECT_SECONDS: Final = 2.0
-_SEARCH_SECONDS: Final = 8.0  # the first search of a scorer reads what it searches with
+SEARCH_SECONDS: Final = 8.0
+"""Longest wait for one search: the first one of a scorer reads what it searches with."""
 
 
 def scorer_at(socket: Path) -> Finders:
@@ -39,5 +40,5 @@ def scorer_at(socket: Path) -> Finders:
 
 async def redacted(finder: EntityFinder, said: Mapping[str, str]) -> dict[str, str]:
     """``said`` by the same names, without what is personal. Raises :class:`~detectors.errors.ScorerUnavailable`."""
-    found = await finder.entities(list(said.values()), deadline=_SEARCH_SECONDS)
+    found = await finder.entities(list(said.values()), deadline=SEARCH_SECONDS)
     return {name: replaced(text, entities) for (name, text), entities in zip(said.items(), found, strict=True)}
