@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     hold_seconds: float = Field(60.0, gt=0, description="longest whole-reply hold")
     keepalive_seconds: float = Field(5.0, gt=0, description="between comments while a streamed reply is held")
     score_seconds: float = Field(0.5, gt=0, description="longest wait for the scores of one text")
+    redact_seconds: float = Field(5.0, gt=0, description="longest search for personal data before a call goes upstream")
     drain_seconds: float = Field(8.0, gt=0, description="for turns in flight at a shutdown")
     session_cache: int = Field(20_000, ge=0, description="sessions kept in each gateway worker")
     group_commit_seconds: float = Field(0.02, ge=0.001, le=0.05)

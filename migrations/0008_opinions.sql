@@ -2,7 +2,8 @@
 -- in place of them. Rolled back by 0008_opinions.rollback.sql.
 -- depends: 0007_console
 
-alter table tenants add column opinion boolean not null default false; -- its text may go to the endpoint that is set
+-- Since when a tenant's text may go to the endpoint that is set: what was said before never does. Null: it may not.
+alter table tenants add column opinion_since timestamptz;
 
 -- One row a turn, side, rubric and model. Labels are words and numbers of the rubric; no text of anybody's is here.
 create table opinions (
@@ -68,9 +69,9 @@ create trigger turns_opinions after delete on turns referencing old table as gon
 select wall('opinions');
 select wall('opinion_cursors');
 
-grant select (opinion) on tenants
+grant select (opinion_since) on tenants
     to handrail_operator, handrail_policy_author, handrail_reviewer, handrail_sre, handrail_auditor;
-grant update (opinion) on tenants to handrail_operator;
+grant update (opinion_since) on tenants to handrail_operator;
 grant select on opinions to handrail_reviewer;
 -- That it works, not what it says of anybody.
 grant select (tenant_id, id, turn_id, turn_at, attempt, side, rubric, model, why, state, reason, cut, attempts, seconds, next_at,

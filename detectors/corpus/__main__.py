@@ -1,4 +1,4 @@
-"""``python -m detectors.corpus``: checks the corpus and counts it."""
+"""``python -m detectors.corpus``: checks the corpus and counts it, and writes the scenes as rows for ``handrail eval``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
+import orjson
+
 from detectors.corpus.counts import Counts, count, duplicates
 from detectors.corpus.errors import CorpusInvalid
 from detectors.corpus.reading import FOLDER, read_corpus
+from detectors.corpus.scenes import counted, read_scenes, rows_of
 from detectors.signals import vocabulary
 
 __all__ = ["main"]
@@ -20,8 +23,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("files", nargs="*", type=Path, help="item files to look at; all of them by default")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the corpus lies")
     parser.add_argument("--duplicates", action="store_true", help="list near-duplicates instead of counting")
+    parser.add_argument(
+        "--scenes",
+        type=Path,
+        metavar="OUT.jsonl",
+        help="write the scenes there, as rows for `handrail eval`, and count them",
+    )
     options = parser.parse_args(arguments)
     try:
+        if options.scenes is not None:
+            return _write_scenes(options.folder, options.scenes)
         corpus = read_corpus(options.folder, only=options.files or None)
     except CorpusInvalid as error:
         print(error, file=sys.stderr)
@@ -33,6 +44,17 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"{again.file}:{again.line}: says nearly the same as {first.file}:{first.line}")
         return 0
     print(table(count(corpus)))
+    return 0
+
+
+def _write_scenes(folder: Path, out: Path) -> int:
+    scenes = read_scenes(folder).scenes
+    try:
+        out.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows_of(scenes)))
+    except OSError as error:
+        print(f"{out}: {error.strerror}; give a file that can be written", file=sys.stderr)
+        return 1
+    print(counted(scenes))
     return 0
 
 

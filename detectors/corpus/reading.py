@@ -13,7 +13,7 @@ from detectors.corpus.errors import CorpusInvalid, Fault, LabelFault
 from detectors.corpus.labels import Labels, Mark, labels_of, marks_of, spoken_of
 from detectors.signals import Side
 
-__all__ = ["FOLDER", "Corpus", "CorpusItem", "read_corpus"]
+__all__ = ["FOLDER", "Corpus", "CorpusItem", "numbered_lines", "read_corpus", "read_voices"]
 
 FOLDER: Final = Path(__file__).parent
 """Where the corpus lies."""
@@ -69,7 +69,7 @@ def read_corpus(folder: Path = FOLDER, *, only: Sequence[Path] | None = None) ->
     places: dict[str, str] = {}
     for name, (side, who) in _SIDES.items():
         paths = sorted((folder / name).glob("*.txt"))
-        own = _voices([path for path in paths if path.name.startswith(who)], folder, faults)
+        own = read_voices([path for path in paths if path.name.startswith(who)], folder, faults)
         voices.update(own)
         for path in paths:
             if path.name.startswith(who) or (chosen is not None and path.resolve() not in chosen):
@@ -80,7 +80,7 @@ def read_corpus(folder: Path = FOLDER, *, only: Sequence[Path] | None = None) ->
     return Corpus(tuple(items), voices)
 
 
-def _lines(path: Path, folder: Path, faults: list[Fault]) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Path, folder: Path, faults: list[Fault]) -> Iterator[tuple[int, str]]:
     """Lines with their numbers, without comments and empty ones."""
     name = str(path.relative_to(folder))
     for number, raw in enumerate(path.read_bytes().split(b"\n"), 1):
@@ -93,11 +93,12 @@ def _lines(path: Path, folder: Path, faults: list[Fault]) -> Iterator[tuple[int,
             yield number, line
 
 
-def _voices(paths: Sequence[Path], folder: Path, faults: list[Fault]) -> dict[str, str]:
+def read_voices(paths: Sequence[Path], folder: Path, faults: list[Fault]) -> dict[str, str]:
+    """Who each id of these files is. What cannot be read is added to ``faults``."""
     found: dict[str, str] = {}
     for path in paths:
         name = str(path.relative_to(folder))
-        for number, line in _lines(path, folder, faults):
+        for number, line in numbered_lines(path, folder, faults):
             match = _VOICE.fullmatch(line)
             if match is None:
                 faults.append(Fault(name, number, "is no voice; write 'id: who', the id in lower case, digits and hyphens"))
@@ -130,7 +131,7 @@ class _File:
         self._marks: dict[str, Mark] | None = None  # None: the situation's labels could not be read
 
     def read(self) -> Iterator[CorpusItem]:
-        for number, line in _lines(self._path, self._folder, self._faults):
+        for number, line in numbered_lines(self._path, self._folder, self._faults):
             try:
                 if line.startswith("@"):
                     self._narrow(line)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
-__all__ = ["PLACEHOLDER", "Entity", "Redacted", "apart", "replaced", "united"]
+__all__ = ["PLACEHOLDER", "Entity", "EntityFinder", "Redacted", "apart", "replaced", "united"]
 
 PLACEHOLDER: Final = re.compile(r"<[A-Z]{2,}(?:_[A-Z]+){0,4}>")
 """What stands in the place of something that was redacted, such as ``<PERSON>``."""
@@ -28,6 +28,15 @@ class Redacted:
 
     text: str
     entities: tuple[Entity, ...]
+
+
+class EntityFinder(Protocol):
+    """Finds what is personal in texts, wherever that is done."""
+
+    async def entities(self, texts: Sequence[str], *, deadline: float) -> list[tuple[Entity, ...]]:
+        """Of each text its entities, in order and apart from each other. ``deadline``: seconds for all of it. Raises
+        :class:`~detectors.errors.ScorerUnavailable`."""
+        ...
 
 
 def united(entities: Iterable[tuple[int, Entity]]) -> list[Entity]:

@@ -13,6 +13,8 @@ import orjson
 
 from detectors.contract import Item
 from detectors.errors import ScorerUnavailable, WireError
+from detectors.pii.entity import Entity
+from detectors.scorer.asking import REASONS, Asking
 from detectors.scorer.errors import MessageTooLong
 from detectors.scorer.frames import Kind, frame
 from detectors.scorer.link import Link
@@ -28,13 +30,6 @@ _PROBE_SECONDS: Final = (0.02, 0.05, 0.1, 0.25)  # between attempts while the sc
 _SILENCE_SECONDS: Final = 3.0  # a connection that answers no probe for so long is given up
 _NO_MODEL: Final = "none@0"
 _MEMO_ENTRY_BYTES: Final = 2048
-
-_REASONS: Final = {
-    Outcome.EXPIRED: "deadline",
-    Outcome.OVERLOADED: "overloaded",
-    Outcome.FAILED: "refused",
-    Outcome.DRAINING: "closed",
-}
 
 
 class Meter(Protocol):
@@ -90,6 +85,7 @@ class ScorerClient:
         self._path = str(path)
         self._memo = Memo(memo_entries, memo_entries * _MEMO_ENTRY_BYTES)
         self._pending = pending
+        self._asking = Asking(self._memo, pending)
         self._handshake_seconds = handshake_seconds
         self._meter = meter
         self._links: list[Link | None] = [None] * connections
@@ -196,6 +192,11 @@ class ScorerClient:
         finally:
             self._reports.pop(number, None)
         return report
+
+    async def entities(self, texts: Sequence[str], *, deadline: float) -> list[tuple[Entity, ...]]:
+        """See :meth:`detectors.pii.entity.EntityFinder.entities`. What was found is remembered, as scores are."""
+        end = asyncio.get_running_loop().time() + deadline
+        return await self._asking.entities(texts, end, self._link, self._take_number)
 
     async def _score(self, items: Sequence[Item], end: float) -> tuple[list[Scores], int]:
         loop = asyncio.get_running_loop()
@@ -356,6 +357,7 @@ class ScorerClient:
         for call, _, _, used in list(self._waiting.values()):
             if used is link:
                 call.fail("closed")
+        self._asking.lost(link)
 
     def _heard(self, kind: Kind, number: int, payload: bytes, answer: Answer | None) -> None:
         """One message of the scorer. Raises ``WireError`` where its scores make no sense; the link then ends."""
@@ -364,12 +366,15 @@ class ScorerClient:
             if report is not None and not report.done():
                 report.set_result(payload)
             return
+        if kind is Kind.FOUND:
+            self._asking.heard(number, payload)
+            return
         asked = self._waiting.pop(number, None)
         if asked is None or answer is None:
             return
         call, at, key, link = asked
         if answer.outcome is not Outcome.SCORED:
-            call.fail(_REASONS[answer.outcome])
+            call.fail(REASONS[answer.outcome])
             return
         try:
             call.results[at] = decode_scores(answer.scores)

@@ -36,6 +36,8 @@ class Kind(IntEnum):
     HEALTH = 6  # client: how are you
     REPORT = 7  # server: this is how
     FAULT = 8  # server: your bytes make no sense; the connection ends
+    FIND = 9  # client: where is something personal in this text
+    FOUND = 10  # server: there, or why it was not looked for
 
 
 _KINDS: Final = frozenset(int(kind) for kind in Kind)

@@ -144,7 +144,7 @@ class Link(asyncio.Protocol):
             self._reader.limit = _ANSWER_LIMIT
         elif kind is Kind.ANSWER:
             self._take(kind, number, payload, decode_answer(payload))
-        elif kind is Kind.REPORT:
+        elif kind in (Kind.REPORT, Kind.FOUND):
             self._take(kind, number, payload, None)
         elif kind is Kind.FAULT:
             raise WireError("the scorer did not understand this client")

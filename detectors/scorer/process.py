@@ -11,7 +11,7 @@ import signal
 import socket
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from detectors.contract import Item
 from detectors.encoder.devices import Device, is_remote, placed
 from detectors.scorer.batches import Bounds
 from detectors.scorer.errors import ScorerRunning, SocketUnfit
+from detectors.scorer.searches import Redacts, redactor
 from detectors.scorer.server import Server
 from detectors.scorer.tiers import Stack, Tier
 from detectors.signals import Scores, Side
@@ -171,6 +172,7 @@ async def serve(
     parent: int | None = None,
     drain_seconds: float = 5.0,
     stop: asyncio.Event | None = None,
+    redactor: Callable[[], Redacts] | None = None,
 ) -> bool:
     """Serves until ``stop`` is set, SIGTERM or SIGINT comes, or ``parent`` is no longer this process's parent.
 
@@ -181,7 +183,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     orphaned = False
     with claim_socket(socket_path) as listening:
-        server = Server(stack, bounds)
+        server = Server(stack, bounds, redactor=redactor)
         await server.start(listening)
         for number in (signal.SIGTERM, signal.SIGINT):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread: only ``stop`` ends it
@@ -206,12 +208,14 @@ def run(
     parent_death: int | None = None,
     bounds: Bounds | None = None,
     drain_seconds: float = 5.0,
+    spared: Callable[[], Collection[str]] = tuple,
 ) -> None:
     """Runs the scorer in this process until it is told to end. ``handrail scorer`` is this.
 
     ``model``: whether the model that is shipped scores above the lexicon. ``packs``: other people's models, which may be
     fetched where ``downloads`` says so. ``parent_death``: the process id of the supervisor; when that is no longer this
-    process's parent, the scorer ends within a second. Raises :class:`ScorerRunning` and :class:`SocketUnfit`.
+    process's parent, the scorer ends within a second. ``spared`` gives names and numbers that are nobody's and that a search
+    for personal data leaves, such as those of crisis lines. Raises :class:`ScorerRunning` and :class:`SocketUnfit`.
     """
     run_stack(
         stack_for(device, model=model, packs=packs, downloads=downloads),
@@ -219,6 +223,7 @@ def run(
         parent_death=parent_death,
         bounds=bounds,
         drain_seconds=drain_seconds,
+        redactor=redactor(spared),
     )
 
 
@@ -229,13 +234,16 @@ def run_stack(
     parent_death: int | None = None,
     bounds: Bounds | None = None,
     drain_seconds: float = 5.0,
+    redactor: Callable[[], Redacts] | None = None,
 ) -> None:
-    """:func:`run` with tiers of one's own."""
+    """:func:`run` with tiers, and what searches for personal data, of one's own."""
     sys.setswitchinterval(_SWITCH_SECONDS)
     # What was loaded stays for good; the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    work = serve(stack, Path(socket_path), bounds=bounds, parent=parent_death, drain_seconds=drain_seconds)
+    work = serve(
+        stack, Path(socket_path), bounds=bounds, parent=parent_death, drain_seconds=drain_seconds, redactor=redactor
+    )
     try:
         import uvloop
     except ImportError:

@@ -15,7 +15,9 @@ import orjson
 
 from detectors.errors import WireError
 from detectors.scorer.batches import Batches, Bounds
+from detectors.scorer.found import Found, decode_find, encode_found
 from detectors.scorer.frames import HANDSHAKE_LIMIT, MAX_PAYLOAD, Frame, FrameReader, Kind, frame
+from detectors.scorer.searches import Redacts, Searches
 from detectors.scorer.tiers import Stack
 from detectors.scorer.wire import WIRE_VERSION, Answer, decode_ask, decode_hello, encode_answer, encode_welcome
 from detectors.signals import VOCABULARY_VERSION
@@ -35,12 +37,15 @@ class Server:
     ``start`` and ``drain`` belong to one event loop. Whatever bytes a connection sends, only that connection suffers.
     """
 
-    def __init__(self, stack: Stack, bounds: Bounds | None = None) -> None:
+    def __init__(self, stack: Stack, bounds: Bounds | None = None, *, redactor: Callable[[], Redacts] | None = None) -> None:
+        """``redactor``: loads what searches for personal data, at the first need; without it no search is answered."""
         self._stack = stack
+        self._redactor = redactor
         self._bounds = bounds or Bounds()
         self._connections: set[_Connection] = set()
         self._listener: asyncio.Server | None = None
         self._batches: Batches | None = None
+        self._searches: Searches | None = None
         self._since = time.monotonic()
         self._faults = 0
         self._draining = False
@@ -52,10 +57,18 @@ class Server:
             raise RuntimeError("the server has not been started")
         return self._batches
 
+    @property
+    def searches(self) -> Searches:
+        """The searches for personal data; there from ``start`` on."""
+        if self._searches is None:
+            raise RuntimeError("the server has not been started")
+        return self._searches
+
     async def start(self, listening: socket.socket) -> None:
         """Accepts connections on ``listening``, which is bound already."""
         loop = asyncio.get_running_loop()
         self._batches = Batches(self._stack, self._bounds)
+        self._searches = Searches(self._redactor)
         self._listener = await loop.create_unix_server(self._connect, sock=listening, backlog=128)
 
     async def drain(self, seconds: float) -> None:
@@ -63,6 +76,7 @@ class Server:
         self._draining = True
         if self._listener is not None:
             self._listener.close()
+        self.searches.close()
         await self.batches.drain(seconds)
         for connection in list(self._connections):
             connection.close()
@@ -89,6 +103,11 @@ class Server:
             "queued": batches.queued,
             "running": batches.running,
             "faults": self._faults,
+            "searches": {
+                "waiting": self.searches.waiting,
+                "done": self.searches.done,
+                "failed": self.searches.failed,
+            },
             "counts": {name: getattr(counts, name) for name in counts.__slots__},
             "memo": {
                 "entries": len(batches.memo),
@@ -112,6 +131,7 @@ class Server:
         """A connection has ended."""
         self._connections.discard(connection)
         self.batches.forget(connection)
+        self.searches.forget(connection)
 
     def faulted(self) -> None:
         """A connection sent what is no message."""
@@ -164,6 +184,10 @@ class _Connection(asyncio.Protocol):
         """Writes an outcome; those of one turn of the loop leave together."""
         self._send(frame(Kind.ANSWER, number, encode_answer(answer)))
 
+    def found(self, number: int, found: Found) -> None:
+        """Writes the outcome of a search."""
+        self._send(frame(Kind.FOUND, number, encode_found(found)))
+
     def close(self) -> None:
         """Writes what is left and closes."""
         self._flush()
@@ -180,6 +204,10 @@ class _Connection(asyncio.Protocol):
             self._server.batches.ask(self, one.number, item, seconds)
         elif one.kind is Kind.CANCEL:
             self._server.batches.cancel(self, one.number)
+            self._server.searches.cancel(self, one.number)
+        elif one.kind is Kind.FIND:
+            seconds, text = decode_find(one.payload)
+            self._server.searches.ask(self, one.number, text, seconds)
         elif one.kind is Kind.HEALTH:
             self._send(frame(Kind.REPORT, one.number, orjson.dumps(self._server.health())))
         else:

@@ -37,7 +37,7 @@ __all__ = [
     "encode_welcome",
 ]
 
-WIRE_VERSION: Final = 1
+WIRE_VERSION: Final = 2
 
 _MAGIC: Final = b"HRSC"
 _HELLO: Final = struct.Struct("<4sHH")

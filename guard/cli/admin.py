@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import redirect_stdout
+from enum import StrEnum
 from io import StringIO
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID
 
 import typer
@@ -26,6 +27,21 @@ tenant = typer.Typer(name="tenant", help="Who sends traffic.", no_args_is_help=T
 key = typer.Typer(name="key", help="Keys of tenants.", no_args_is_help=True)
 db = typer.Typer(name="db", help="The database.", no_args_is_help=True)
 
+_REDACTED: Final = "Names and numbers go to the chatbot as pseudonyms: off, on, or strict (then never without)."
+_UPSTREAM: Final = {
+    "off": "as received",
+    "on": "with pseudonyms; with those of numbers and addresses alone while names cannot be found",
+    "strict": "with pseudonyms; nothing while names cannot be found",
+}
+
+
+class Switch(StrEnum):
+    """Whether something is done."""
+
+    ON = "on"
+    OFF = "off"
+
+
 Name = Annotated[str, typer.Argument(help="As `handrail tenant list` shows it.")]
 KeyId = Annotated[UUID, typer.Argument(metavar="ID", help="As `handrail key list` shows it.")]
 
@@ -36,6 +52,7 @@ def tenant_create(
     tag: Annotated[str, typer.Option(help="A word that policies can read.")] = "",
     people: Annotated[str, typer.Option(help="Who reads cases: none, hours or always.")] = "none",
     store_text: Annotated[bool, typer.Option("--store-text", help="Keep what is said, encrypted.")] = False,
+    redact_upstream: Annotated[str, typer.Option(help=_REDACTED)] = "off",
     deep_link: Annotated[
         str | None, typer.Option(help="Where reviewers find a conversation in your own system.", show_default=False)
     ] = None,
@@ -51,7 +68,14 @@ def tenant_create(
     async def make(connection: AsyncConnection[Any]) -> tuple[str, admin.TenantRow]:
         async with connection.transaction():
             made = await admin.create_tenant(
-                connection, name, tag=tag, people=people, store_text=store_text, deep_link=deep_link, synthetic=synthetic
+                connection,
+                name,
+                tag=tag,
+                people=people,
+                store_text=store_text,
+                redact_upstream=redact_upstream,
+                deep_link=deep_link,
+                synthetic=synthetic,
             )
             secret = (await admin.create_key(connection, made)).secret
             return secret, await admin.find_tenant(connection, name)
@@ -103,6 +127,8 @@ def tenant_show(name: Name, data_dir: DataDir = None, database_url: DatabaseUrl 
             ("state", "in force" if row.disabled_at is None else f"disabled since {day(row.disabled_at)}"),
             ("people", row.people),
             ("text", "kept, encrypted" if row.store_text else "not kept"),
+            ("upstream", _UPSTREAM[row.redact_upstream]),
+            ("opinions", "off" if row.opinion_since is None else f"text goes out for them, since {day(row.opinion_since)}"),
             ("deep link", row.deep_link or "none"),
             ("tag", row.tag or "none"),
             ("signals off", ", ".join(row.off) or "none"),
@@ -124,6 +150,7 @@ def tenant_set(
     store_text: Annotated[
         bool | None, typer.Option("--store-text/--no-store-text", help="Keep what is said, encrypted.", show_default=False)
     ] = None,
+    redact_upstream: Annotated[str | None, typer.Option(help=_REDACTED, show_default=False)] = None,
     deep_link: Annotated[
         str | None,
         typer.Option(help="Where reviewers find a conversation in your own system; '' takes it away.", show_default=False),
@@ -133,6 +160,10 @@ def tenant_set(
         list[str] | None, typer.Option(help="A signal that is never scored; all that are given, and no others.")
     ] = None,
     none_off: Annotated[bool, typer.Option("--none-off", help="Every signal is scored again.")] = False,
+    opinion: Annotated[
+        Switch | None,
+        typer.Option(help="Text that is said from now on may leave for second opinions: on or off.", show_default=False),
+    ] = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -141,8 +172,10 @@ def tenant_set(
 
     if off and none_off:
         raise typer.BadParameter("give --off or --none-off, not both")
-    if all(value is None for value in (people, store_text, deep_link, tag, off)) and not none_off:
-        raise typer.BadParameter("nothing to change; give --people, --store-text, --deep-link, --tag or --off")
+    if all(value is None for value in (people, store_text, redact_upstream, deep_link, tag, off, opinion)) and not none_off:
+        raise typer.BadParameter(
+            "nothing to change; give --people, --store-text, --redact-upstream, --deep-link, --tag, --off or --opinion"
+        )
     settings = settings_from(data_dir=data_dir, database_url=database_url)
 
     async def change(connection: AsyncConnection[Any]) -> tuple[admin.TenantRow, bool]:
@@ -151,9 +184,11 @@ def tenant_set(
             name,
             people=people,
             store_text=store_text,
+            redact_upstream=redact_upstream,
             deep_link=deep_link,
             tag=tag,
             off=[] if none_off else off or None,
+            opinion=None if opinion is None else opinion is Switch.ON,
         )
         return row, any(one.enabled for one in await admin.list_channels(connection, row.id))
 
@@ -163,6 +198,8 @@ def tenant_set(
         warn(f"nobody is told of a case until there is a channel: handrail channel add NAME URL --tenant {name}")
     if store_text is False:
         warn("text that was stored until now stays, encrypted")
+    if row.opinion_since is not None and (opinion is Switch.ON or store_text is False):
+        _warn_of_opinions(settings, row)
     _warn_of_nothing_to_judge(settings, row)
 
 
@@ -274,6 +311,22 @@ def db_status(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> Non
         for name in names:
             say(f"  {state}  {name}")
     raise typer.Exit(1 if found.waiting else 0)
+
+
+def _warn_of_opinions(settings: Settings, row: admin.TenantRow) -> None:
+    """What it means that second opinions are on for a tenant, and what still keeps them from being asked for."""
+    from guard.opinion.endpoint import Endpoint
+    from guard.opinion.errors import EndpointUnfit
+
+    try:
+        endpoint = Endpoint.of(settings)
+    except EndpointUnfit as error:
+        warn(str(error))
+        return
+    where = endpoint.host if endpoint is not None else "the endpoint, once HANDRAIL_OPINION_URL is set"
+    warn(f"text of turns in a grey zone leaves this house, redacted, for {where}; see docs/second-opinion.md")
+    if not row.store_text:
+        warn(f"nothing is asked while no text is stored: handrail tenant set {row.name} --store-text")
 
 
 def _warn_of_nothing_to_judge(settings: Settings, row: admin.TenantRow) -> None:

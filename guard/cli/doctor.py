@@ -64,6 +64,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield from _master_key(settings, paths)
     yield from _deliveries(settings, paths)
     yield from _evidence(settings, paths)
+    yield from _opinions(settings, paths)
     yield _scorer(paths)
     yield _gateway(settings, paths)
     yield _console(paths)
@@ -166,6 +167,44 @@ def _evidence(settings: Settings, paths: Paths) -> Iterator[Finding]:
             yield Finding(Grade.NOTE, "evidence", sentence(names))
     except (psycopg.Error, PolicyError):
         return
+
+
+def _opinions(settings: Settings, paths: Paths) -> Iterator[Finding]:
+    """Whose text leaves the house for second opinions, and whether anybody answers. Nothing where none is wanted."""
+    import psycopg
+
+    from guard.cli import opinion
+    from guard.opinion.endpoint import Endpoint
+    from guard.opinion.errors import EndpointUnfit
+
+    try:
+        endpoint = Endpoint.of(settings)
+    except EndpointUnfit as error:
+        yield Finding(Grade.BAD, "opinions", str(error))
+        return
+    url = _url(settings, paths)
+    if url is None:
+        return
+    try:
+        with psycopg.connect(url, connect_timeout=round(_SECONDS), autocommit=True) as connection:
+            tenants = opinion.switched_on(connection)
+            trouble = opinion.trouble(connection, settings) if endpoint is not None else None
+    except psycopg.Error:
+        return
+    for name, stores in tenants:
+        if endpoint is None:
+            yield Finding(Grade.NOTE, "opinions", f"they are on for tenant {name}, but HANDRAIL_OPINION_URL is not set")
+        elif not stores:
+            says = f"they are on for tenant {name}, which stores no text; run: handrail tenant set {name} --store-text"
+            yield Finding(Grade.NOTE, "opinions", says)
+        else:
+            says = f"text of tenant {name} leaves this house, redacted, for {endpoint.host} ({endpoint.model})"
+            yield Finding(Grade.NOTE, "opinions", says)
+    if endpoint is not None and not tenants:
+        says = f"{endpoint.host} is asked nothing: they are on for no tenant; run: handrail tenant set NAME --opinion on"
+        yield Finding(Grade.NOTE, "opinions", says)
+    if trouble is not None:
+        yield Finding(Grade.BAD, "opinions", f"the endpoint is left alone for a while: {opinion.sentence(trouble)}")
 
 
 def _deliveries(settings: Settings, paths: Paths) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from guard.cli import admin, attribute, audit, dashboards, deliveries, evaluation, external, models, policy, redact
+from guard.cli import admin, attribute, audit, dashboards, deliveries, evaluation, external, models, opinion, policy, redact
 from guard.cli.options import DatabaseUrl, DataDir, console, device_name, settings_from
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def scorer(
     from detectors.scorer.process import run
     from guard.supervise.paths import Paths
     from guard.telemetry.logs import configure
+    from policies.directory.spared import crisis_lines
 
     settings = settings_from(device=device, data_dir=data_dir)
     configure("scorer", form=settings.log_format)
@@ -121,6 +122,7 @@ def scorer(
         model=settings.model,
         packs=settings.packs,
         downloads=settings.allow_downloads,
+        spared=crisis_lines,
     )
 
 
@@ -202,7 +204,13 @@ app.command()(models.calibrate)
 app.command("eval")(evaluation.evaluate)
 for group in (admin.tenant, admin.key, admin.reviewer, admin.channel, admin.db):
     app.add_typer(group)
-for name, commands in (("policy", policy), ("audit", audit), ("dashboards", dashboards), ("deliveries", deliveries)):
+for name, commands in (
+    ("policy", policy),
+    ("audit", audit),
+    ("dashboards", dashboards),
+    ("deliveries", deliveries),
+    ("opinion", opinion),
+):
     app.add_typer(commands.app, name=name)
 app.command("redact")(redact.redact)
 app.command("attribute")(attribute.attribute)

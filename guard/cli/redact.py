@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +9,9 @@ import typer
 
 from guard.cli.options import console
 from guard.cli.rows import convert
+from policies.directory.spared import crisis_lines
 
-__all__ = ["crisis_lines", "redact", "redact_file"]
+__all__ = ["redact", "redact_file"]
 
 
 def redact(
@@ -40,15 +40,3 @@ def redact_file(source: Path, target: Path, model: Path | None = None) -> int:
     if bad:
         console(errors=True).print(f"{bad} row(s) could not be redacted; each says why in its place in {target}")
     return 1 if bad else 0
-
-
-def crisis_lines() -> frozenset[str]:
-    """Names, numbers and addresses of the directory's contacts: they are nobody's, and a reader needs them."""
-    from policies.directory.directory import shipped
-
-    found: set[str] = set()
-    for contact in shipped().contacts:
-        found.add(contact.name)
-        for channel in contact.channels:
-            found.update((channel.value, *re.findall(r"\+?\d[\d ()-]*\d", channel.value)))
-    return frozenset(found)

@@ -45,10 +45,11 @@ class Store:
     """Named statements over a connection that outlives a restart of the server. Usable from several threads and after a
     fork: each process and thread gets a connection of its own."""
 
-    def __init__(self, database_url: str, process: str = "worker") -> None:
+    def __init__(self, database_url: str, process: str = "worker", *, package: str = "guard.escalation") -> None:
+        """``package``: in whose folder ``queries`` the statements are."""
         self._conninfo = connection_string(database_url, process)
         self._local = threading.local()
-        folder = resources.files("guard.escalation").joinpath("queries")
+        folder = resources.files(package).joinpath("queries")
         self._statements: Final[Mapping[str, bytes]] = {
             entry.name.removesuffix(".sql"): entry.read_bytes() for entry in folder.iterdir() if entry.name.endswith(".sql")
         }
@@ -92,6 +93,20 @@ class Store:
     def run(self, name: str, values: Mapping[str, Any] | None = None) -> int:
         """Runs a named statement and returns how many rows it wrote."""
         return self.connection().execute(self._statements[name], values or {}).rowcount
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[bool]:
+        """Whether nobody else in the whole installation is at ``name`` now. The session lock that says so ends with the
+        process, or with the connection."""
+        connection = self.connection()
+        row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0)) as taken", [name]).fetchone()
+        taken = bool(row and row["taken"])
+        try:
+            yield taken
+        finally:
+            if taken:
+                with suppress(psycopg.Error):  # a lost connection has let go of it already
+                    connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [name])
 
     def close(self) -> None:
         """Closes this thread's connection."""

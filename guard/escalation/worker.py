@@ -33,9 +33,13 @@ from guard.escalation.schedule import STANDARD, Schedule
 from guard.escalation.store import Store
 from guard.escalation.tasks import JOBS, NUDGE_JOURNAL, Desk
 from guard.escalation.webhook import Limits
+from guard.opinion import task as second_opinion
+from guard.opinion.redaction import scorer_at
+from guard.opinion.task import Opinions
 from guard.records.admin import channel_secret
 from guard.records.keys import Keys
 from guard.settings import Settings
+from guard.supervise.paths import Paths
 from guard.telemetry import logs
 from guard.telemetry.metrics import Metrics
 
@@ -99,9 +103,17 @@ def run(
         _prepare(conninfo)
     guard = _Guard(parent_death)
     guard.start()
+    metrics = Metrics()
+    opinions = Opinions.of(settings, metrics, scorer_at(Paths.of(settings.home).scorer_socket))
+    second_opinion.register(app, opinions)
     jobs = [job for job in JOBS if nudge_journal is not None or job.name != NUDGE_JOURNAL]
     clock = Clock(
-        desk.store, desk.outbox, Ladder(desk.store), lambda name: app.send_task(name, ignore_result=True), jobs, Metrics()
+        desk.store,
+        desk.outbox,
+        Ladder(desk.store),
+        lambda name: app.send_task(name, ignore_result=True),
+        [*jobs, *opinions.jobs],
+        metrics,
     )
     app.steps["worker"].add(_clock_step(clock, guard))
     # Celery warns of running as root because of pickled messages; here only JSON is accepted.

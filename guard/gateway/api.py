@@ -11,6 +11,8 @@ from uuid import UUID
 import orjson
 from fastapi import FastAPI, Request, Response
 
+from detectors.pii.entity import EntityFinder
+from detectors.pii.forms import FormsFinder
 from guard.errors import RecordsUnavailable
 from guard.gateway.body import parse_object, read_body
 from guard.gateway.errors import BadRequest, GatewayError, NotFound, Unavailable, WrongMethod
@@ -19,8 +21,10 @@ from guard.gateway.meters import Meters
 from guard.gateway.openai_chat import read_call
 from guard.gateway.proxy import identify
 from guard.records.contract import Records
+from guard.records.feedback import LONGEST_NOTE
 from guard.settings import Settings
 from guard.turns.contract import Delivered, Passage, Reply, TurnDesk, TurnRequest, VerdictKind
+from guard.turns.redaction import Redaction
 from policies.decision import Action
 
 __all__ = ["Health", "MetricsPage", "create_api"]
@@ -41,8 +45,10 @@ def create_api(
     live: Health,
     ready: Health,
     metrics: MetricsPage,
+    finder: EntityFinder | None = None,
 ) -> FastAPI:
-    """The FastAPI app. ``live`` and ``ready`` give a status code and a body, ``metrics`` a page and its content type."""
+    """The FastAPI app. ``live`` and ``ready`` give a status code and a body, ``metrics`` a page and its content type.
+    ``finder``: what takes out what is personal before a note is stored."""
     # A page of documentation would load its parts from elsewhere; what it is made from is at /openapi.json.
     api = FastAPI(title="Handrail", docs_url=None, redoc_url=None)
 
@@ -106,7 +112,11 @@ def create_api(
             wanted = UUID(turn_id)
         except ValueError:
             raise NotFound("there is no turn with this id", reason="unknown_turn") from None
-        kept = await _soon(lambda: records.feedback(identity, wanted, said.kind, said.note))
+        note = said.note
+        if note and identity.store_text:
+            redaction = Redaction(finder or FormsFinder(), longest=settings.redact_seconds)
+            note = (await redaction(note, seconds=settings.redact_seconds)).text[:LONGEST_NOTE]
+        kept = await _soon(lambda: records.feedback(identity, wanted, said.kind, note))
         return _json(201 if kept.new else 200, feedback_view(kept))
 
     @api.post("/v1/turns")

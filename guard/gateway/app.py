@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from types import MappingProxyType
 from typing import Any, Final
 
+from detectors.pii.entity import EntityFinder
 from guard.errors import RecordsUnavailable
 from guard.gateway.api import Health, MetricsPage, create_api
 from guard.gateway.console import Console, is_review
@@ -16,6 +17,7 @@ from guard.gateway.exchange import Send
 from guard.gateway.meters import Meters, NoMeters
 from guard.gateway.proxy import Proxy, Receive, Scope, send_error
 from guard.gateway.upstream import Upstream
+from guard.gateway.veil import Veil
 from guard.records.contract import Records
 from guard.settings import Settings
 from guard.turns.contract import TurnDesk
@@ -46,12 +48,15 @@ def create_app(
     meters: Meters | None = None,
     life: Life | None = None,
     console: Console | None = None,
+    veil: Veil | None = None,
+    finder: EntityFinder | None = None,
 ) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     """The ASGI app. ``life`` is entered before the first request and left after the last; then the upstream is closed.
-    ``console``: where ``/review`` goes on to; without one there is no such path."""
+    ``console``: where ``/review`` goes on to; without one there is no such path. ``veil``: what tenants' calls go upstream
+    behind that ask for it. ``finder``: what takes out what is personal before a note is stored."""
     meters = meters or NoMeters()
-    proxy = Proxy(desk, records, upstream, settings, meters)
-    api: Any = create_api(desk, records, settings, meters, live=live, ready=ready, metrics=metrics)
+    proxy = Proxy(desk, records, upstream, settings, meters, veil)
+    api: Any = create_api(desk, records, settings, meters, live=live, ready=ready, metrics=metrics, finder=finder)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

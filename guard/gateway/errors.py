@@ -10,7 +10,8 @@ GatewayError
 ├── HeadTooLarge       431  more headers than are taken
 ├── Unavailable        503  something behind the gateway is away for now
 ├── UpstreamFailed     502  the chatbot cannot be reached or does not speak its protocol
-└── UpstreamTimeout    504  the chatbot did not answer in time
+├── UpstreamTimeout    504  the chatbot did not answer in time
+└── RedactionFailed    503  what is personal cannot be found now, and this tenant's messages do not go without
 
 No message carries chat text.
 """
@@ -26,6 +27,7 @@ __all__ = [
     "GatewayError",
     "HeadTooLarge",
     "NotFound",
+    "RedactionFailed",
     "TooLarge",
     "TooSlow",
     "Unauthenticated",
@@ -123,3 +125,10 @@ class UpstreamTimeout(UpstreamFailed):
 
     status = 504
     kind = "upstream_timeout"
+
+
+class RedactionFailed(UpstreamFailed):
+    """What is personal cannot be found now, so nothing was sent to the chatbot."""
+
+    status = 503
+    kind = "server_error"

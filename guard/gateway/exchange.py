@@ -20,8 +20,10 @@ from guard.gateway.openai_frames import decode_strings, frame_pieces
 from guard.gateway.openai_writer import ChunkWriter, whole_completion, whole_edited
 from guard.gateway.request_headers import returned
 from guard.gateway.sse import Decoder, Event, comment, data_event
+from guard.gateway.unveiling import Unveiling
 from guard.gateway.upstream import Upstream, UpstreamReply
 from guard.gateway.upstream_json import read_object, write_object
+from guard.gateway.veil import Veil, Veiled
 from guard.settings import Settings
 from guard.turns.contract import Delivered, Opening, OpenTurn, Reply, Status
 from policies.decision import Action, Posture
@@ -44,10 +46,21 @@ class Exchange:
     """Carries one chat call to its end. ``delivered`` says at any time how much has reached the client."""
 
     def __init__(
-        self, call: Call, turn: OpenTurn, upstream: Upstream, headers: dict[str, str], settings: Settings, meters: Meters
+        self,
+        call: Call,
+        turn: OpenTurn,
+        upstream: Upstream,
+        headers: dict[str, str],
+        settings: Settings,
+        meters: Meters,
+        veil: Veil | None = None,
     ) -> None:
+        """``veil``: what the call goes upstream behind, ``None`` where it goes as it came."""
         self._call, self._turn, self._upstream, self._headers = call, turn, upstream, headers
         self._settings, self._meters = settings, meters
+        self._veil = veil
+        self._veiling: asyncio.Task[Veiled] | None = None
+        self._unveiling: Unveiling | None = None
         self._lag = Lag(meters)
         self._opening: Opening | None = None
         self._action = Action.ALLOW
@@ -63,9 +76,9 @@ class Exchange:
 
     async def run(self, send: Send) -> None:
         """Answers the client. Raises :class:`GatewayError` only while nothing has been sent."""
-        turn, call = self._turn, self._call
+        turn = self._turn
         try:
-            fetch = self._spawn(self._fetch(call.raw)) if await turn.speculate() else None
+            fetch = self._spawn(self._fetch()) if await turn.speculate() else None
             opening = self._opening = await turn.opening()
             self._action, self._status = opening.action, opening.status
             if opening.completion is not None:
@@ -74,9 +87,9 @@ class Exchange:
                 return
             if opening.guidance is not None:
                 await self._drop(fetch)
-                fetch = self._spawn(self._fetch(call.guided(opening.guidance)))
+                fetch = self._spawn(self._fetch(opening.guidance))
             elif fetch is None:
-                fetch = self._spawn(self._fetch(call.raw))
+                fetch = self._spawn(self._fetch())
             await self._answer(send, await fetch, opening)
         except UpstreamFailed as error:
             words = None if self.started else await turn.rescue()
@@ -113,9 +126,26 @@ class Exchange:
 
     # ---- the call upstream
 
-    async def _fetch(self, body: bytes) -> UpstreamReply:
+    async def _fetch(self, guidance: str | None = None) -> UpstreamReply:
+        call = self._call
+        if self._veil is None:
+            body = call.raw if guidance is None else call.guided(guidance)
+        else:
+            veiled = await self._behind(self._veil)
+            body = orjson.dumps(veiled.body) if guidance is None else call.guided(guidance, veiled.body)
         self._lag.asked()
         return await self._upstream.open("POST", "/chat/completions", self._headers, body)
+
+    async def _behind(self, veil: Veil) -> Veiled:
+        """The call behind the veil: drawn once, however often the upstream is asked."""
+        call = self._call
+        if self._veiling is None:
+            self._veiling = asyncio.get_running_loop().create_task(veil.call(call))
+            self._veiling.add_done_callback(_noticed)
+        veiled = await asyncio.shield(self._veiling)
+        if veiled.restorer:
+            self._unveiling = Unveiling(veiled.restorer, structured=call.structured, asked=call.choices)
+        return veiled
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)
@@ -136,6 +166,8 @@ class Exchange:
         for task in self._tasks:
             task.cancel()
             task.add_done_callback(_let_go) if not task.done() else _let_go(task)
+        if self._veiling is not None:
+            self._veiling.cancel()
         if self._opening is not None:
             self._meters.turn(self._action.word, self._status.value, PROTOCOL)
 
@@ -179,6 +211,8 @@ class Exchange:
         body, same = read_object(raw)
         if not isinstance(body.get("choices"), list) or not all(isinstance(one, dict) for one in body["choices"]):
             raise UpstreamFailed("the chatbot's reply has no list of choices", reason="upstream_shape")
+        if self._unveiling is not None and self._unveiling.whole(body):
+            same = False
         gate = self._gate(opening)
         pieces, mentioned, ends = frame_pieces(body, "message", structured=call.structured, asked=call.choices)
         gate.push(raw if same else write_object(body), body, pieces, mentioned, ends)
@@ -349,6 +383,8 @@ class Exchange:
             rest = decoder.finish()
             if self._tail is None and rest.strip():
                 self._take(gate, writer, decoder.parse(rest))
+            if self._tail is None:
+                self._rest(gate)
             if self._tail is None and (gate.open_choices or not gate.started):
                 raise UpstreamFailed("the chatbot broke off in the middle of its reply", reason="upstream_cut")  # noqa: TRY301
             gate.close()
@@ -376,15 +412,25 @@ class Exchange:
             return False
         if data.strip() == _DONE:
             self._tail = event.safe
+            self._rest(gate)
             return True
         body, same = read_object(data)
         writer.learn(body)
+        if self._unveiling is not None and self._unveiling.frame(body):
+            same = False
         call = self._call
         pieces, mentioned, ends = frame_pieces(body, "delta", structured=call.structured, asked=call.choices)
         gate.push(event.safe if same else data_event(write_object(body)), body, pieces, mentioned, ends)
         if body.get("error") and not mentioned:
             raise UpstreamFailed("the chatbot reported an error in the middle of its reply", reason=_REPORTED)
         return False
+
+    def _rest(self, gate: Gate) -> None:
+        """What is held back of a pseudonym that never became whole, where the upstream ends without ending its choices."""
+        call = self._call
+        for body in self._unveiling.rest() if self._unveiling is not None else ():
+            pieces, mentioned, ends = frame_pieces(body, "delta", structured=call.structured, asked=call.choices)
+            gate.push(data_event(write_object(body)), body, pieces, mentioned, ends)
 
     async def _judge(self, gate: Gate) -> None:
         """Judges passages while the next arrive, then ends; returns when the reply's last byte may leave."""
@@ -420,6 +466,12 @@ class Exchange:
 
     def _closing(self) -> bytes:
         return comment(f"handrail action={self._action.word} status={self._status.value}")
+
+
+def _noticed(task: asyncio.Task[Veiled]) -> None:
+    """Whoever waited for it was told; one that nobody waits for is no fault of its own."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _let_go(task: asyncio.Task[Any]) -> None:

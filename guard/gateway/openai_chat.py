@@ -50,14 +50,16 @@ class Call:
     body: dict[str, Any]
     raw: bytes
 
-    def guided(self, guidance: str) -> bytes:
-        """The upstream's body with ``guidance`` as a system message behind the client's own."""
-        messages = list(self.body["messages"])
+    def guided(self, guidance: str, body: Mapping[str, Any] | None = None) -> bytes:
+        """The upstream's body with ``guidance`` as a system message behind the client's own. ``body``: what goes upstream in
+        place of what was received."""
+        given = self.body if body is None else body
+        messages = list(given["messages"])
         at = 0
         while at < len(messages) and messages[at].get("role") in ("system", "developer"):
             at += 1
         messages.insert(at, {"role": "system", "content": guidance})
-        return orjson.dumps({**self.body, "messages": messages})
+        return orjson.dumps({**given, "messages": messages})
 
 
 def read_call(body: dict[str, Any], raw: bytes, headers: Headers, identity: Identity, settings: Settings) -> Call:

@@ -9,14 +9,25 @@ from typing import Any
 from urllib.parse import quote
 
 from guard.gateway.body import ClientGone, first_part, other_parts, parse_object
-from guard.gateway.errors import BadRequest, GatewayError, NotFound, TooLarge, TooSlow, Unauthenticated, UpstreamFailed
+from guard.gateway.errors import (
+    BadRequest,
+    GatewayError,
+    NotFound,
+    RedactionFailed,
+    TooLarge,
+    TooSlow,
+    Unauthenticated,
+    UpstreamFailed,
+)
 from guard.gateway.exchange import Exchange, Send
 from guard.gateway.meters import Meters
 from guard.gateway.openai_chat import read_call
 from guard.gateway.passthrough import pass_through
 from guard.gateway.request_headers import Headers, forwarded, tenant_key
 from guard.gateway.upstream import Upstream
+from guard.gateway.veil import Veil
 from guard.records.contract import Records
+from guard.records.terms import RedactUpstream
 from guard.settings import Settings
 from guard.turns.contract import Identity, TurnDesk
 
@@ -25,13 +36,23 @@ __all__ = ["Proxy", "Receive", "Scope", "identify", "send_error"]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
+_EMBEDDINGS = "/v1/embeddings"
+
 
 class Proxy:
     """Answers the proxied routes."""
 
-    def __init__(self, desk: TurnDesk, records: Records, upstream: Upstream, settings: Settings, meters: Meters) -> None:
+    def __init__(
+        self,
+        desk: TurnDesk,
+        records: Records,
+        upstream: Upstream,
+        settings: Settings,
+        meters: Meters,
+        veil: Veil | None = None,
+    ) -> None:
         self._desk, self._records, self._upstream = desk, records, upstream
-        self._settings, self._meters = settings, meters
+        self._settings, self._meters, self._veil = settings, meters, veil
         secret = settings.upstream_key
         self._key = secret.get_secret_value() if secret is not None else None
 
@@ -46,9 +67,10 @@ class Proxy:
             call = read_call(body, raw, headers, identity, self._settings)
             self._meters.stage("read", perf_counter() - arrived)
             upward = forwarded(scope["headers"], self._key)
+            veil = self._veil_of(identity)
             turn = self._desk.begin(call.turn)
             try:
-                exchange = Exchange(call, turn, self._upstream, upward, self._settings, self._meters)
+                exchange = Exchange(call, turn, self._upstream, upward, self._settings, self._meters, veil)
                 await _until_gone(exchange.run(send), receive)
             finally:
                 turn.close(exchange.delivered) if exchange is not None else None
@@ -74,9 +96,11 @@ class Proxy:
             if not _plain(scope["path"]):
                 raise NotFound("there is no such path; /openapi.json lists those that there are", reason="unknown_path")
             headers = dict(scope["headers"])
-            _, raw = await self._admit(headers, receive)
-            if raw:
-                parse_object(raw, self._settings.max_json_depth)
+            identity, raw = await self._admit(headers, receive)
+            body = parse_object(raw, self._settings.max_json_depth) if raw else {}
+            veil = self._veil_of(identity)
+            if veil is not None and raw and scope["path"] == _EMBEDDINGS:
+                raw = await veil.embeddings(identity, body)
             path = quote(scope["path"].removeprefix("/v1"), safe="/:@")
             query = scope.get("query_string", b"")
             if query:
@@ -90,6 +114,15 @@ class Proxy:
             self._count(error)
             if not started:
                 await send_error(send, error)
+
+    def _veil_of(self, identity: Identity) -> Veil | None:
+        """What this tenant's calls go upstream behind. Raises :class:`RedactionFailed` where there should be one and none
+        is there."""
+        if identity.redact_upstream is RedactUpstream.OFF:
+            return None
+        if self._veil is None:
+            raise RedactionFailed("this gateway cannot redact; nothing was sent", reason="redaction_unavailable")
+        return self._veil
 
     async def _admit(self, headers: Headers, receive: Receive) -> tuple[Identity, bytes]:
         """Whose request it is, and its body. The body is taken at once, before anything is waited for: a server may throw

@@ -17,9 +17,10 @@ from typing import Any, Final, cast
 
 import uvicorn
 
+from detectors.errors import ScorerUnavailable
 from detectors.scorer.client import ScorerClient
 from detectors.scorer.fallback import FallbackScorer
-from guard.errors import SettingsInvalid
+from guard.errors import RecordsUnavailable, SettingsInvalid
 from guard.gateway.app import create_app
 from guard.gateway.console import Console
 from guard.gateway.counts import Counts
@@ -27,9 +28,11 @@ from guard.gateway.health import GatewayHealth
 from guard.gateway.listener import Listener
 from guard.gateway.outage import ScorerOutage
 from guard.gateway.upstream import AiohttpUpstream
+from guard.gateway.veil import Veil
 from guard.records.contract import PolicySource
 from guard.records.ids import IdMaker
 from guard.records.keys import Keys
+from guard.records.pseudonyms import PostgresPseudonyms
 from guard.records.store import PostgresRecords
 from guard.settings import Settings
 from guard.telemetry.census import Census
@@ -48,6 +51,7 @@ _log = logging.getLogger(__name__)
 
 _SCORER_CONNECTIONS: Final = 2
 _SCORER_WAIT_SECONDS: Final = 5.0  # at a start, so that the first readiness comes with the first probe
+_WARM_SECONDS: Final = 60.0  # to load what finds names, on a machine that is busy
 _BACKLOG: Final = 1024
 _IDLE_SECONDS: Final = 75
 _CLOSE_SECONDS: Final = 0.5  # of the time to drain, kept for the records' end
@@ -102,6 +106,7 @@ class _Gateway:
             clock=lambda: datetime.now(UTC),
             new_id=IdMaker(),
             cache=SessionCache(settings.session_cache),
+            finder=self._client,
             meters=counts,
         )
         console = Console(console_socket)
@@ -117,6 +122,15 @@ class _Gateway:
             meters=counts,
             life=self._life,
             console=console,
+            veil=Veil(
+                self._client,
+                PostgresPseudonyms(self._records.database, keys),
+                keys.hashed,
+                counts,
+                seconds=settings.redact_seconds,
+                failures=self._metrics,
+            ),
+            finder=self._client,
         )
 
     def serve(self, listening: socket.socket) -> None:
@@ -145,6 +159,7 @@ class _Gateway:
         async with self._records:
             await self._client.start(_SCORER_WAIT_SECONDS)
             watch = asyncio.create_task(self._health.watch())
+            warm = asyncio.create_task(self._warm())
             census = asyncio.create_task(Census(self._metrics.count, self._records.database).run())
             _log.info("the gateway serves")
             try:
@@ -156,7 +171,16 @@ class _Gateway:
                     _log.error("%d turns had not ended when the gateway did", left)
                 watch.cancel()
                 census.cancel()
+                warm.cancel()
                 await self._client.close()
+
+    async def _warm(self) -> None:
+        """Lets the scorer load what finds names where somebody will ask for it: else the first turn would wait."""
+        try:
+            if await self._records.redacts():
+                await self._client.entities(["ready"], deadline=_WARM_SECONDS)
+        except (RecordsUnavailable, ScorerUnavailable):
+            _log.warning("names cannot be found yet; the first turns that need it wait for it")
 
 
 class _Server(uvicorn.Server):

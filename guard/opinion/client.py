@@ -1,5 +1,5 @@
-"""One question to the endpoint, within hard bounds of time and size. What comes back is labels of the rubric or a code, never
-the model's own words."""
+"""One question to the endpoint, within hard bounds of time and size. What comes back is labels of the rubric or a code: the
+model's own words never do."""
 
 from __future__ import annotations
 

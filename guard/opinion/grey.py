@@ -51,8 +51,8 @@ def grey(scores: Scores, thresholds: Mapping[str, float], words: Mapping[str, fl
     """Why a side of a turn is in the grey zone; ``None`` where it is not.
 
     ``thresholds``: of the model that scored, by signal; what the model answered and has no threshold here is left out.
-    ``words``: what the lexicon alone says of the same text, where that is known; a signal that it does not name is 0. What is
-    missing or off is in no zone.
+    ``words``: what the lexicon alone says of the same text, where that is known; a signal that it does not name is 0. What
+    is missing or off is in no zone.
     """
     tiers = False
     for name in ASKED_OF.get(scores.side, ()):

@@ -111,7 +111,7 @@ class CaseIntent:
 
 @dataclass(frozen=True, slots=True)
 class TurnText:
-    """Plain text, in memory only: the records encrypt it, and only where the tenant stores text."""
+    """Text without what is personal, in memory only: the records encrypt it, and only where the tenant stores text."""
 
     user: str = ""
     reply: str = ""
@@ -159,7 +159,8 @@ class TurnEntry:
     reply: Scores | None = None
     rules: tuple[RuleResult, ...] = ()
     session_signals: Mapping[str, float | str | bool | None] = field(default_factory=dict)  # as the decision read them
-    spoken: Mapping[str, Any] = field(default_factory=dict)  # template, variants and resources; never text
+    # Template, variants and resources, and where the text was redacted; never text.
+    spoken: Mapping[str, Any] = field(default_factory=dict)
     referral: Referral | None = None
     case: CaseIntent | None = None
     text: TurnText = field(default_factory=TurnText)

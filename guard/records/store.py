@@ -209,6 +209,18 @@ class PostgresRecords:
         """See :meth:`guard.records.contract.Records.clear`."""
         self._alerts.clear(kind, tenant_id=tenant_id)
 
+    async def redacts(self) -> bool:
+        """Whether some tenant needs names to be found. Raises :class:`~guard.errors.RecordsUnavailable`."""
+        try:
+            return await self._database.bounded(self._read_redacts())
+        except (psycopg.Error, OSError):
+            raise RecordsUnavailable("the tenants cannot be read: PostgreSQL does not answer") from None
+
+    async def _read_redacts(self) -> bool:
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(query("redacts"))).fetchone()
+        return row is not None and bool(row[0])
+
     # ---- writing
 
     async def _write(self, snapshots: Sequence[Snapshot]) -> list[UUID | None]:

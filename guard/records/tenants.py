@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from guard.errors import RecordsUnavailable
 from guard.records.pool import Database
 from guard.records.queries import query
-from guard.records.terms import Identity
+from guard.records.terms import Identity, RedactUpstream
 
 __all__ = ["KEY_PREFIX", "TenantKeys", "digest_of"]
 
@@ -81,6 +81,7 @@ class TenantKeys:
             tag=row["tag"],
             people=row["people"],
             store_text=row["store_text"],
+            redact_upstream=RedactUpstream(row["redact_upstream"]),
             off=frozenset(row["off"]),
             synthetic=row["synthetic"],
         )

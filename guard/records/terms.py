@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-__all__ = ["Delivered", "Identity", "Status"]
+__all__ = ["Delivered", "Identity", "RedactUpstream", "Status"]
 
 
 class Status(StrEnum):
@@ -25,6 +25,14 @@ class Delivered(StrEnum):
     NONE = "none"
 
 
+class RedactUpstream(StrEnum):
+    """Whether what is personal goes to the chatbot as pseudonyms, and what follows where names cannot be searched for."""
+
+    OFF = "off"
+    ON = "on"  # what has a form, and names that the session knows, are replaced all the same
+    STRICT = "strict"  # nothing goes
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """The tenant that a key belongs to. ``synthetic``: test traffic, counted nowhere."""
@@ -36,3 +44,4 @@ class Identity:
     store_text: bool = False
     off: frozenset[str] = frozenset()
     synthetic: bool = False
+    redact_upstream: RedactUpstream = RedactUpstream.OFF

@@ -83,10 +83,11 @@ def _scores(rows: Sequence[Mapping[str, Any]]) -> list[Scores]:
     ]
 
 
-def _text(keys: Keys, tenant_id: UUID, row: Mapping[str, Any]) -> dict[str, str | None] | None:
+def _text(keys: Keys, tenant_id: UUID, row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What is stored of the texts; ``redacted``: where in each, as it was received, something stood that was taken out."""
     if row["text_key"] is None or row["wrapped"] is None:
         return None
-    out: dict[str, str | None] = {}
+    out: dict[str, Any] = {}
     try:
         sealer = unwrap(keys, DataKey(tenant_id, row["text_key"], row["wrapped"]))
         for field in ("user", "reply"):
@@ -98,4 +99,6 @@ def _text(keys: Keys, tenant_id: UUID, row: Mapping[str, Any]) -> dict[str, str 
             )
     except KeyUnusable:
         return None
+    if row["redacted"]:
+        out["redacted"] = row["redacted"]
     return out

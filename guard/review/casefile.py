@@ -13,6 +13,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from detectors.signals import LADDER_RUNGS
+from guard.opinion.record import Said, in_words, of_turn
 from guard.records.encryption import DataKey, open_text, unwrap
 from guard.records.errors import KeyUnusable
 from guard.records.keys import Keys
@@ -22,7 +23,7 @@ from guard.review.queries import query
 from guard.review.timeline import Estimate, RuleLine, Turn, estimates, read_scores, trace, turns
 from guard.turns import session as sessions
 
-__all__ = ["PAGE", "CaseFile", "Happening", "Note", "Person", "Rung", "deep_link", "load", "load_course"]
+__all__ = ["PAGE", "CaseFile", "Happening", "Note", "Person", "Rung", "SecondOpinion", "deep_link", "load", "load_course"]
 
 PAGE: Final = 40
 """Turns on one page, and in one chart."""
@@ -82,6 +83,18 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondOpinion:
+    """What another model said of the decisive turn. ``of``: whose words it is about. ``refused``: it declined to say."""
+
+    model: str
+    of: str
+    at: datetime
+    labels: tuple[Said, ...]
+    refused: bool
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CaseFile:
     """A case as its page shows it. ``row``: its own columns, its lease and its tenant's (``case.sql``). ``decisive``: the
     turn that its severity rests on. ``older``: whether the session has turns before the first one here."""
@@ -94,6 +107,7 @@ class CaseFile:
     older: bool
     rules: tuple[RuleLine, ...]
     estimates: tuple[Estimate, ...]
+    opinions: tuple[SecondOpinion, ...]
     read_by: str
     status: str
     decisive: UUID
@@ -136,6 +150,7 @@ async def load(
         older=older,
         rules=trace(deciding["rules"]) if deciding is not None else (),
         estimates=estimates(sides),
+        opinions=tuple(_opinion(found) for found in await of_turn(connection, tenant_id, decisive)),
         read_by=", ".join(dict.fromkeys(one.model for one in sides.values())),
         status=deciding["status"] if deciding is not None else "unknown",
         decisive=decisive,
@@ -251,6 +266,17 @@ def _happening(event: Mapping[str, Any]) -> Happening:
         severity=event["severity"],
         who=event["name"],
         more=f"The person {more}" if more else "",
+    )
+
+
+def _opinion(row: Mapping[str, Any]) -> SecondOpinion:
+    return SecondOpinion(
+        model=row["model"],
+        of="the person's words" if row["side"] == "user" else "the reply",
+        at=row["ended_at"],
+        labels=in_words(row["rubric"], row["labels"]),
+        refused=row["state"] == "refused",
+        cut=row["cut"],
     )
 
 

@@ -42,6 +42,7 @@ def _gateway(settings: Settings) -> None:
 def _scorer(settings: Settings) -> None:
     from detectors.scorer.process import run
     from guard.supervise.paths import Paths
+    from policies.directory.spared import crisis_lines
 
     run(
         Paths.of(settings.home).scorer_socket,
@@ -50,6 +51,7 @@ def _scorer(settings: Settings) -> None:
         packs=settings.packs,
         downloads=settings.allow_downloads,
         parent_death=os.getppid(),
+        spared=crisis_lines,
     )
 
 

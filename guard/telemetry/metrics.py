@@ -23,12 +23,23 @@ from guard.telemetry.count import CASE_STATES, SEVERITIES, Count
 from guard.telemetry.exposition import VARIABLE, expose
 from guard.telemetry.families import Maker
 
-__all__ = ["CASE_STATES", "COUNTED", "DETECTOR_REASONS", "LAGS", "REFUSAL_OUTCOMES", "SEVERITIES", "Metrics", "ScorerMeter"]
+__all__ = [
+    "CASE_STATES",
+    "COUNTED",
+    "DETECTOR_REASONS",
+    "LAGS",
+    "OPINION_OUTCOMES",
+    "REFUSAL_OUTCOMES",
+    "SEVERITIES",
+    "Metrics",
+    "ScorerMeter",
+]
 
 _STAGE_BUCKETS: Final = (
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
 )  # fmt: skip
 _HOLD_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.25, 2.5, 5, 10, 30, 60)
+_OPINION_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32)
 _FIRST_TOKEN_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 30, 60)
 
 DETECTOR_REASONS: Final = ("refused", "deadline", "closed", "overloaded")
@@ -37,16 +48,18 @@ SCORED_ROUTES: Final = ("/v1/chat/completions", "/v1/turns")
 CODES: Final = (200, 400, 401, 404, 499, 500, 502, 503, 504)
 ACTIONS: Final = ("allow", "observe", "guide", "append", "revise", "trim", "complete", "pause")
 UPSTREAM_REASONS: Final = (
-    "event_too_long", "held_too_long", "internal_error", "status", "unreachable", "upstream_content_type", "upstream_cut",
-    "upstream_encoding", "upstream_error", "upstream_not_json", "upstream_redirect", "upstream_shape", "upstream_stalled",
-    "upstream_timeout", "upstream_too_large", "upstream_unreachable",
+    "event_too_long", "held_too_long", "internal_error", "redaction_unavailable", "status", "unreachable",
+    "upstream_content_type", "upstream_cut", "upstream_encoding", "upstream_error", "upstream_not_json",
+    "upstream_redirect", "upstream_shape", "upstream_stalled", "upstream_timeout", "upstream_too_large",
+    "upstream_unreachable",
 )  # fmt: skip
 BAD_REQUEST_REASONS: Final = (
     "bad_http", "bad_json", "body_too_large", "body_too_slow", "content_encoding", "duplicate_key", "head_too_large",
     "head_too_slow", "invalid_api_key", "invalid_value", "missing_api_key", "too_deep", "too_long", "too_many_parts",
-    "unknown_field", "unknown_path", "unknown_turn", "wrong_method",
+    "unknown_field", "unknown_path", "unknown_turn", "unredactable", "wrong_method",
 )  # fmt: skip
 REFUSAL_OUTCOMES: Final = ("completed", "added_to", "passed")
+OPINION_OUTCOMES: Final = ("answered", "refused", "failed", "away", "no_text")
 
 COUNTED: Final = frozenset(
     signal.name
@@ -113,6 +126,10 @@ class Metrics:
             "Replies in which the chatbot refused, by what became of them and whether something had been disclosed",
             "outcome disclosed",
         )
+        self._opinions = make.counter("handrail_opinions_total", "Second opinions by what came of the question", "outcome")
+        self._opinion_seconds = make.histogram(
+            "handrail_opinion_seconds", "How long the endpoint of second opinions took to answer", _OPINION_BUCKETS
+        )[()]
         self._queues = make.gauge("handrail_queue_depth", "What waits in a queue", "mostrecent", "queue")
         self.count = Count(make)
         """What is counted in the database, by one process of each machine."""
@@ -125,6 +142,7 @@ class Metrics:
         self._stages[("score",)]
         for reason in DETECTOR_REASONS:
             self._detector_failures["scorer", reason]
+            self._detector_failures["entities", reason]
         for reason in UPSTREAM_REASONS:
             self._upstream_failures[(reason,)]
         for reason in BAD_REQUEST_REASONS:
@@ -139,6 +157,8 @@ class Metrics:
             self._refusals[outcome, disclosed]
         for lag in LAGS:
             self._added[(lag,)]
+        for outcome in OPINION_OUTCOMES:
+            self._opinions[(outcome,)]
 
     def expect(self, rules: Iterable[str], templates: Iterable[str], classes: Iterable[str]) -> None:
         """What the policy in force may count: its rules, templates and classes of referral start from zero."""
@@ -185,6 +205,13 @@ class Metrics:
     def refusal(self, outcome: str, *, disclosed: bool) -> None:
         """The chatbot refused; ``outcome`` is one of :data:`REFUSAL_OUTCOMES`."""
         self._refusals[outcome, "yes" if disclosed else "no"].inc()
+
+    def opinion(self, outcome: str, seconds: float | None) -> None:
+        """A question for a second opinion ended; ``outcome`` is one of :data:`OPINION_OUTCOMES`, ``seconds`` what the
+        endpoint took, ``None`` where it was not asked."""
+        self._opinions[(outcome,)].inc()
+        if seconds is not None:
+            self._opinion_seconds.observe(seconds)
 
     def queue(self, name: str, depth: int) -> None:
         """How much waits in a queue."""

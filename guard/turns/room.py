@@ -10,6 +10,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from detectors.contract import Scorer
+from detectors.pii.entity import EntityFinder
+from detectors.pii.forms import FormsFinder
 from guard.records.contract import Records
 from guard.settings import Settings
 from guard.turns.sessions import SessionCache
@@ -87,7 +89,8 @@ class NoMeters:
 
 @dataclass(slots=True)
 class Room:
-    """The collaborators of every turn. ``policy`` is asked once a turn, so that a swap falls between turns."""
+    """The collaborators of every turn. ``policy`` is asked once a turn, so that a swap falls between turns. ``finder``: what
+    takes out what is personal before anything is stored; without one of the scorer's only what has a form is."""
 
     records: Records
     scorer: Scorer
@@ -98,6 +101,7 @@ class Room:
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
     cache: SessionCache
+    finder: EntityFinder = field(default_factory=FormsFinder)
     meters: Meters = field(default_factory=NoMeters)
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 

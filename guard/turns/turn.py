@@ -37,6 +37,7 @@ from guard.turns.need import country_of, need_of
 from guard.turns.outcome import noticed, refusal
 from guard.turns.questions import asked
 from guard.turns.reading import Reading, fold, read_turn
+from guard.turns.redaction import Redaction
 from guard.turns.room import Room
 from guard.turns.session import SessionState, Spoken
 from guard.turns.signals import session_signals
@@ -87,6 +88,7 @@ class Turn:
         self._added: dict[int, Composition] = {}  # of each choice: what was added to it
         self._settled = False
         self._case_open = False
+        self._redaction = Redaction(room.finder, longest=room.settings.redact_seconds)
         self._user_task = room.spawn(self._judge_user())
 
     # ---- which turn this is
@@ -136,6 +138,8 @@ class Turn:
         self._reading = read_turn(
             self._thread, self._state, key=claimed.key.hex(), now=self._now, keeps_state=key is not None
         )
+        if self._request.identity.store_text:  # beside the scores, so that nothing waits for it later
+            self._redaction.begin(self._words)
         started = loop.time()
         self._scores = tuple(await self._score(self._reading.items))
         room.meters.stage("score_user", loop.time() - started)
@@ -392,7 +396,22 @@ class Turn:
             state = fold(sessions.from_json(stored), self._reading, self._scores)
         return sessions.to_json(sessions.speak(state, self._spoken()) if self._settled else state)
 
-    def _entry(self, delivered: Delivered, *, spoken: bool) -> TurnEntry:
+    async def _texts(self, seconds: float) -> tuple[TurnText, dict[str, Any]]:
+        """What is stored of what was said, and where in it as it was said something stood that was taken out."""
+        if not self._request.identity.store_text:
+            return TurnText(), {}
+        user = await self._redaction(self._words, seconds=seconds)
+        reply = await self._redaction(self._final_text, seconds=seconds)
+        ranges = {
+            side: [[entity.start, entity.end, entity.type] for entity in redacted.entities]
+            for side, redacted in (("user", user), ("reply", reply))
+            if redacted.entities
+        }
+        return TurnText(user.text, reply.text), {"redacted": ranges} if ranges else {}
+
+    async def _entry(self, delivered: Delivered, *, spoken: bool, seconds: float) -> TurnEntry:
+        """A snapshot of the turn. ``seconds``: how long the search for what is personal in its texts may take."""
+        text, redacted = await self._texts(seconds)
         claimed, request, tally = self._claimed.result(), self._request, self._tally
         shown = [use for composition in tally.compositions for use in composition.resources] if spoken else []
         session = claimed.session
@@ -435,7 +454,7 @@ class Turn:
             reply=tally.reply,
             rules=tuple(tally.rules.values()),
             session_signals=session_signals(self._view) if self._view is not None else {},
-            spoken=self._tally.spoken() if spoken else {},
+            spoken=(self._tally.spoken() if spoken else {}) | redacted,
             referral=Referral(
                 classes=tuple(tally.refer) or ("crisis",),
                 resources=tuple(dict.fromkeys(use.id for use in shown)),
@@ -445,13 +464,14 @@ class Turn:
             if any(use.crisis for use in shown)
             else None,
             case=case,
-            text=TurnText(self._words, self._final_text) if request.identity.store_text else TurnText(),
+            text=text,
             session=change,
         )
 
     async def _commit(self, delivered: Delivered, *, spoken: bool) -> None:
         try:
-            case = await self._room.records.commit(self._entry(delivered, spoken=spoken))
+            entry = await self._entry(delivered, spoken=spoken, seconds=self._room.settings.score_seconds)
+            case = await self._room.records.commit(entry)
         except JournalFull:
             self._room.records.alert("journal_full")
             return
@@ -474,7 +494,8 @@ class Turn:
         if self._tally.severity >= _RECORD_NOW or self._tally.escalations:
             await asyncio.shield(self._room.spawn(self._commit(Delivered.PART, spoken=True)))
         elif self._matters():
-            stored = self._room.records.enqueue(self._entry(Delivered.PART, spoken=True))
+            entry = await self._entry(Delivered.PART, spoken=True, seconds=self._room.settings.score_seconds)
+            stored = self._room.records.enqueue(entry)
             await asyncio.wait([stored], timeout=self._room.settings.database_seconds)
 
     def close(self, delivered: Delivered) -> None:
@@ -485,7 +506,7 @@ class Turn:
         await asyncio.wait([self._user_task])
         if self._user_task.exception() is not None:
             return  # the opening's caller was told; there is nothing to record that was understood
-        entry = self._entry(delivered, spoken=self._settled)
+        entry = await self._entry(delivered, spoken=self._settled, seconds=self._room.settings.redact_seconds)
         if entry.referral is not None:
             self._room.meters.referred(entry.referral.classes)
         self._count(entry.attempt)

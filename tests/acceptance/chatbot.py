@@ -32,7 +32,8 @@ class Counters:
 
 
 class Chatbot:
-    """``MANNER`` or ``MANNER-slow`` (a word every 0.1 s, with a pause of 0.5 s before the first)."""
+    """``MANNER`` or ``MANNER-slow`` (a word every 0.1 s, with a pause of 0.5 s before the first). ``echo`` says what the
+    last user message said, cut in the middle of words."""
 
     def __init__(self) -> None:
         self.counters = Counters()
@@ -67,6 +68,8 @@ class Chatbot:
     async def _answer(self, request: dict[str, Any], send: Any) -> None:
         manner, _, pace = request["model"].partition("-")
         text = REPLIES.get(manner, REPLIES["plain"])
+        if manner == "echo":
+            text = next(message["content"] for message in reversed(request["messages"]) if message["role"] == "user")
         pause = 0.1 if pace == "slow" else 0.0
         head = {"id": "chatcmpl-test", "created": 1_700_000_000, "model": request["model"]}
         stream = bool(request.get("stream"))
@@ -94,7 +97,7 @@ class Chatbot:
             await send({"type": "http.response.body", "body": data, "more_body": True})
 
         await event({"role": "assistant", "content": ""})
-        for word in re.findall(r"\S+\s*", text):
+        for word in re.findall(r".{1,5}" if manner == "echo" else r"\S+\s*", text, re.S):
             await asyncio.sleep(pause)
             await event({"content": word})
         await event({}, "stop")

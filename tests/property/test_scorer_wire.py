@@ -14,6 +14,7 @@ from detectors.errors import WireError
 from detectors.scorer.errors import MessageTooLong
 from detectors.scorer.frames import MAX_PAYLOAD, FrameReader, Kind, frame
 from detectors.scorer.wire import (
+    WIRE_VERSION,
     Answer,
     Outcome,
     decode_answer,
@@ -29,7 +30,7 @@ from detectors.scorer.wire import (
     encode_scores,
     encode_welcome,
 )
-from detectors.signals import Scores, Side, Tier, vocabulary
+from detectors.signals import VOCABULARY_VERSION, Scores, Side, Tier, vocabulary
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)  # lone surrogates too
 WORD = st.text(max_size=20)
@@ -191,7 +192,7 @@ def test_an_answer_carries_scores_exactly_when_it_was_scored(outcome: Outcome, s
 def test_the_handshake_tells_both_sides(model: str, revision: str) -> None:
     welcome = decode_welcome(encode_welcome(model, revision, version=7, vocabulary=9))
     assert (welcome.version, welcome.vocabulary, welcome.model, welcome.revision) == (7, 9, model, revision)
-    assert decode_hello(encode_hello()) == (1, 1)
+    assert decode_hello(encode_hello()) == (WIRE_VERSION, VOCABULARY_VERSION)
     with pytest.raises(WireError, match="another program"):
         decode_hello(b"GET / HTTP/1.1\r\n")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -18,6 +18,7 @@ from guard.records.admin.names import ACTOR, Connection, check_name, missing, ne
 from guard.records.errors import NameTaken, NotFound, RequestRefused
 from guard.records.ids import new_id
 from guard.records.queries import query
+from guard.records.terms import RedactUpstream
 
 __all__ = [
     "TenantRow",
@@ -38,18 +39,20 @@ _LONGEST_LINK: Final = 2000
 @dataclass(frozen=True, slots=True)
 class TenantRow:
     """A tenant as stored. ``deep_link``: where reviewers find a conversation in the tenant's own system. ``disabled_at``:
-    since when its keys open nothing."""
+    since when its keys open nothing. ``opinion_since``: since when its text may go out for second opinions, if it may."""
 
     id: UUID
     name: str
     tag: str
     people: str
     store_text: bool
+    redact_upstream: str
     off: list[str]
     deep_link: str | None
     synthetic: bool
     created_at: datetime
     disabled_at: datetime | None
+    opinion_since: datetime | None
 
 
 async def create_tenant(
@@ -59,6 +62,7 @@ async def create_tenant(
     tag: str = "",
     people: str = "none",
     store_text: bool = False,
+    redact_upstream: str = "off",
     off: Sequence[str] = (),
     deep_link: str | None = None,
     synthetic: bool = False,
@@ -67,9 +71,10 @@ async def create_tenant(
     """A new tenant. ``people``: none, hours or always. Raises :class:`~guard.records.errors.NameTaken`, or
     :class:`~guard.records.errors.RequestRefused` for a name or a value that cannot be."""
     check_name("tenant", name)
-    _check(people, tag, off, deep_link)
+    _check(people, tag, off, deep_link, redact_upstream)
     tenant_id = new_id()
     values = {"id": tenant_id, "name": name, "tag": tag, "people": people, "store_text": store_text, "off": list(off)}
+    values["redact_upstream"] = redact_upstream
     async with connection.transaction():
         made = await one(connection, query("add_tenant"), values | {"deep_link": deep_link, "synthetic": synthetic})
         if made is None:
@@ -77,6 +82,7 @@ async def create_tenant(
         detail: audit.Detail = {
             "people": people,
             "store_text": store_text,
+            "redact_upstream": redact_upstream,
             "deep_link": bool(deep_link),
             "synthetic": synthetic,
         }
@@ -107,12 +113,15 @@ async def change_tenant(
     tag: str | None = None,
     people: str | None = None,
     store_text: bool | None = None,
+    redact_upstream: str | None = None,
     off: Sequence[str] | None = None,
     deep_link: str | None = None,
+    opinion: bool | None = None,
     actor: str = ACTOR,
 ) -> TenantRow:
     """Changes what is not ``None``; an empty ``deep_link`` takes it away. Returns the tenant as it is then. A running
-    gateway follows within seconds. Text that was stored stays where no more is to be: ``destroy_text`` ends it.
+    gateway follows within seconds. Text that was stored stays where no more is to be: ``destroy_text`` ends it. ``opinion``:
+    whether text that is said from now on may go to the endpoint of second opinions.
 
     Raises :class:`~guard.records.errors.NotFound`, and :class:`~guard.records.errors.RequestRefused` for a value that
     cannot be.
@@ -125,14 +134,18 @@ async def change_tenant(
             tag=before.tag if tag is None else tag,
             people=before.people if people is None else people,
             store_text=before.store_text if store_text is None else store_text,
+            redact_upstream=before.redact_upstream if redact_upstream is None else redact_upstream,
             off=before.off if off is None else sorted(set(off)),
             deep_link=before.deep_link if deep_link is None else deep_link or None,
+            opinion_since=_opinion_since(before, opinion),
         )
-        _check(after.people, after.tag, after.off, after.deep_link)
+        _check(after.people, after.tag, after.off, after.deep_link, after.redact_upstream)
         if after == before:
             return before
         values = {"id": before.id, "tag": after.tag, "people": after.people, "store_text": after.store_text}
-        await connection.execute(query("set_tenant"), values | {"off": after.off, "deep_link": after.deep_link})
+        values["redact_upstream"] = after.redact_upstream
+        more = {"off": after.off, "deep_link": after.deep_link, "opinion_since": after.opinion_since}
+        await connection.execute(query("set_tenant"), values | more)
         await _noted(connection, before.id, actor, "tenant.changed", name, _changes(before, after))
     return after
 
@@ -186,13 +199,21 @@ async def _noted(
     )
 
 
+def _opinion_since(before: TenantRow, opinion: bool | None) -> datetime | None:
+    if opinion is None or opinion is (before.opinion_since is not None):
+        return before.opinion_since
+    return datetime.now(UTC) if opinion else None
+
+
 def _changes(before: TenantRow, after: TenantRow) -> audit.Detail:
     """What changed, from what to what. Of the link only whether there is one: it may carry a token."""
     detail: dict[str, str | int | bool | None] = {}
-    for name in ("tag", "people", "store_text"):
+    for name in ("tag", "people", "store_text", "redact_upstream"):
         old, new = getattr(before, name), getattr(after, name)
         if old != new:
             detail |= {f"{name}_before": old, name: new}
+    if before.opinion_since != after.opinion_since:
+        detail |= {"opinion_before": before.opinion_since is not None, "opinion": after.opinion_since is not None}
     if before.off != after.off:
         detail |= {"off_before": len(before.off), "off": len(after.off)}
         detail |= {f"off.{signal}": signal in after.off for signal in sorted(set(before.off) ^ set(after.off))}
@@ -201,7 +222,9 @@ def _changes(before: TenantRow, after: TenantRow) -> audit.Detail:
     return detail
 
 
-def _check(people: str, tag: str, off: Sequence[str], deep_link: str | None) -> None:
+def _check(people: str, tag: str, off: Sequence[str], deep_link: str | None, redact_upstream: str) -> None:
+    if redact_upstream not in list(RedactUpstream):
+        raise RequestRefused(f"redact_upstream is {redact_upstream!r}; give one of {', '.join(RedactUpstream)}")
     if people not in _PEOPLE:
         raise RequestRefused(f"people is {people!r}; give one of {', '.join(_PEOPLE)}")
     if len(tag) > _LONGEST_TAG or not tag.isprintable():

@@ -1,4 +1,4 @@
-insert into tenants (id, name, tag, people, store_text, off, deep_link, synthetic)
-values (%(id)s, %(name)s, %(tag)s, %(people)s, %(store_text)s, %(off)s, %(deep_link)s, %(synthetic)s)
+insert into tenants (id, name, tag, people, store_text, redact_upstream, off, deep_link, synthetic)
+values (%(id)s, %(name)s, %(tag)s, %(people)s, %(store_text)s, %(redact_upstream)s, %(off)s, %(deep_link)s, %(synthetic)s)
 on conflict (name) do nothing
 returning id

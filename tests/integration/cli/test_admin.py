@@ -86,6 +86,18 @@ def test_a_tenant_its_keys_and_their_end(place: Path, database_url: str) -> None
     assert found == (1,)
 
 
+def test_a_tenant_says_what_goes_to_its_chatbot(place: Path) -> None:
+    """Off unless it is asked for; shown; refused where it is no word for it."""
+    run("tenant", "create", "quiet", "--redact-upstream", "strict")
+    run("tenant", "create", "plain")
+    assert re.search(r"upstream +with pseudonyms; nothing while", run("tenant", "show", "quiet"))
+    assert re.search(r"upstream +as received", run("tenant", "show", "plain"))
+    run("tenant", "set", "plain", "--redact-upstream", "on")
+    assert re.search(r"upstream +with pseudonyms; with those", run("tenant", "show", "plain"))
+    assert "redact_upstream_before" in run("audit", "show", "--tenant", "plain", "--json")
+    assert "give one of off, on, strict" in refusal("tenant", "set", "plain", "--redact-upstream", "perhaps")
+
+
 def test_a_reviewer_gets_a_password_of_their_own(place: Path) -> None:
     """Shown once and never again."""
     run("tenant", "create", "school")

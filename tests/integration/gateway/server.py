@@ -18,6 +18,7 @@ from guard.gateway.listener import Listener
 from guard.gateway.meters import NoMeters
 from guard.gateway.upstream import AiohttpUpstream
 from guard.records.contract import Records
+from guard.records.terms import RedactUpstream
 from guard.settings import Settings
 from guard.turns.contract import (
     Attempt,
@@ -112,15 +113,18 @@ class _Turn:
 
 
 class OneTenant:
-    """Knows one key. ``wait``: how long it looks for it."""
+    """Knows one key. ``wait``: how long it looks for it. ``redact``: what goes upstream for it."""
 
     def __init__(self) -> None:
         self.wait = 0.0
+        self.redact = RedactUpstream.OFF
+        self.store_text = False
 
     async def authenticate(self, key: str) -> Identity | None:
         if self.wait:
             await asyncio.sleep(self.wait)
-        return Identity(UUID(int=1), "t") if key == KEY else None
+        identity = Identity(UUID(int=1), "t", store_text=self.store_text, redact_upstream=self.redact)
+        return identity if key == KEY else None
 
     async def turn(self, tenant_id: UUID, turn_id: UUID) -> dict[str, Any] | None:
         return {"id": str(turn_id)} if turn_id.int != 7 else None
@@ -176,7 +180,7 @@ class House:
 
 
 @asynccontextmanager
-async def house(desk: Desk, answer: Answer, **changed: Any) -> AsyncIterator[House]:
+async def house(desk: Desk, answer: Answer, *, veil: Any = None, **changed: Any) -> AsyncIterator[House]:
     """The gateway before a chatbot that answers with ``answer``."""
     loop = asyncio.get_running_loop()
 
@@ -221,6 +225,7 @@ async def house(desk: Desk, answer: Answer, **changed: Any) -> AsyncIterator[Hou
         ready=lambda: (200, {"status": "full"}),
         metrics=lambda: (b"", "text/plain"),
         meters=cast(Any, home.meters),
+        veil=veil,
     )
     config = uvicorn.Config(cast(Any, app), log_level="critical", lifespan="on", http=Listener, ws="none")
     # As uvicorn.Server.serve does, without its pauses.

@@ -7,13 +7,15 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
 from guard.gateway.app import create_app
 from guard.gateway.upstream import AiohttpUpstream
+from guard.records.encryption import DataKey, open_text, unwrap
+from guard.records.feedback import note_field
 from guard.records.ids import new_id
 from guard.records.tenants import digest_of
 from guard.turns.contract import Identity
@@ -184,3 +186,15 @@ async def test_pages_of_feedback(at: Desk, tenant: Identity, ann: Console) -> No
     rank = {"harmful": 0, "missed": 1, "helpful": 3}
     assert found == [str(item) for _, item, _, _ in sorted(rows, key=lambda row: (rank[row[3]], row[1]))]
     await ann.get("/feedback?after=9", expect=400)
+
+
+async def test_a_note_is_stored_without_what_is_personal(at: Desk, tenant: Identity) -> None:
+    turn = await _turn(at, tenant)
+    async with _gateway(at, tenant) as client:
+        said = {"kind": "missed", "note": "write to ann@example.org or 07700 900123, please"}
+        assert (await client.post(f"/v1/turns/{turn}/feedback", json=said)).status_code == 201
+    sql = "select f.id, f.key_id, f.note, k.wrapped from feedback f join data_keys k on k.id = f.key_id where f.turn_id = %s"
+    [row] = at.world.rows(sql, UUID(turn))
+    sealer = unwrap(at.world.keys, DataKey(tenant.tenant_id, row["key_id"], row["wrapped"]))
+    note = open_text(sealer, row["note"], tenant_id=tenant.tenant_id, turn_id=UUID(turn), field=note_field("missed"))
+    assert note == "write to <EMAIL_ADDRESS> or 07700 900123, please"  # a bare number is the scorer's to find

@@ -53,6 +53,7 @@ def test_every_name_is_there_and_every_call_counts(metrics: Metrics) -> None:
     metrics.refusal("completed", disclosed=True)
     metrics.queue("scorer", 2)
     metrics.journal_limit(1024)
+    metrics.opinion("answered", 1.5)
     raw, content_type = metrics.render()
     assert content_type.startswith("text/plain; version=")
     assert names(raw) == {
@@ -68,6 +69,7 @@ def test_every_name_is_there_and_every_call_counts(metrics: Metrics) -> None:
         "handrail_outbox_oldest_timestamp_seconds", "handrail_deliveries", "handrail_delivery_oldest_timestamp_seconds",
         "handrail_dead_letters", "handrail_channels", "handrail_alerts_open", "handrail_heartbeat_timestamp_seconds",
         "handrail_feedback", "handrail_processes", "handrail_process_memory_bytes", "handrail_counted_timestamp_seconds",
+        "handrail_opinions_total", "handrail_opinion_seconds",
     }  # fmt: skip
     got = read(raw)
     turn = (("action", "allow"), ("protocol", "chat.completions"), ("status", "full"))

@@ -1,0 +1,1 @@
+"""The named statements of the second opinions, one file each."""
