@@ -81,7 +81,7 @@ class TorchBackend:
         self._recordings: dict[Shape, _Recording | None] = {}
         self._seen: set[Shape] = set()
         self._pool: Any = torch.cuda.graph_pool_handle() if self._record else None
-        self._staged = torch.zeros((3, RECORDED_TOKENS), dtype=torch.int64, pin_memory=self._cuda)
+        self._staged = torch.zeros(3 * RECORDED_TOKENS, dtype=torch.int64, pin_memory=self._cuda)
         self.tokens = MOST_TOKENS
         """Tokens of one run, padding included; less after the card once had no room."""
 
@@ -149,9 +149,9 @@ class TorchBackend:
     ) -> torch.Tensor:
         """The batch in its shape, in memory that the card reads by itself. A row of padding has one token, so that its
         attention is a number."""
-        size = shape.rows * shape.tokens
         if shape.recorded:
-            staged = self._staged[:, :size].view(3, shape.rows, shape.tokens).zero_()
+            # Without gaps, so that it is copied as it lies.
+            staged = self._staged[: 3 * shape.rows * shape.tokens].view(3, shape.rows, shape.tokens).zero_()
         else:
             staged = torch.zeros((3, shape.rows, shape.tokens), dtype=torch.int64, pin_memory=self._cuda)
         rows, tokens = ids.shape

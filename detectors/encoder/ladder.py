@@ -19,6 +19,7 @@ __all__ = ["Breaker", "Ladder"]
 
 _log = logging.getLogger(__name__)
 
+_LOWER_TOKENS: Final = 4096  # of one call to a CPU, padding included: bounds memory
 _NOTHING: Final = np.array([[0, 0]], dtype=np.int64)  # two padding tokens: a probe carries nobody's words
 _SEEN: Final = np.array([[1, 1]], dtype=np.int64)
 
@@ -77,18 +78,29 @@ class Ladder:
     def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> tuple[Logits, Logits]:
         """See :class:`~detectors.encoder.backend.Backend`. Raises what ``lower`` raises, and nothing else."""
         if self._open or self._upper is None:
-            return self._lower.run(ids, mask, types)
+            return self._below(ids, mask, types)
         try:
             found = self._upper.run(ids, mask, types)
         except Exception as error:
             # A batch that the CPU cannot read either says nothing of the device.
-            below = self._lower.run(ids, mask, types)
+            below = self._below(ids, mask, types)
             self._failed(error)
             return below
         if self._row:
             with self._lock:
                 self._row, self._reason, self._trouble = 0, None, None
         return found
+
+    def _below(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> tuple[Logits, Logits]:
+        """What ``lower`` says, in parts where the batch was made for a larger device."""
+        size = max(1, _LOWER_TOKENS // ids.shape[1])
+        parts = [
+            self._lower.run(ids[at : at + size], mask[at : at + size], types[at : at + size])
+            for at in range(0, len(ids), size)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return np.concatenate([logits for logits, _ in parts]), np.concatenate([votes for _, votes in parts])
 
     def close(self) -> None:
         """Ends the thread that tries the device again."""

@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from detectors.encoder.arrays import MOST_CALL_BYTES, decode_call, encode_answer
+from detectors.encoder.arrays import MOST_CALL_BYTES, MOST_TOKENS, decode_call, encode_answer
 from detectors.encoder.backend import Backend
 from detectors.encoder.calls import Calls, Limits
 from detectors.encoder.devices import Placement, backend_for, is_device
@@ -38,6 +38,7 @@ _MOST_SECONDS: Final = 30.0  # that a caller may say it waits
 _IDLE_SECONDS: Final = 75  # an idle connection is kept; clients give theirs up sooner
 _DRAIN_SECONDS: Final = 5
 _CONNECTIONS: Final = 1024
+_CPU_TOKENS: Final = 4096
 _SHORTEST_TOKEN: Final = 16
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 _TIMES: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -113,7 +114,7 @@ def create_app(served: Served, limits: Limits | None = None) -> Starlette:
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
-        queue.append(Calls(served.backend, limits, ran=meters.ran))
+        queue.append(Calls(served.backend, limits or Limits(batch_tokens=_room(served.backend)), ran=meters.ran))
         try:
             yield
         finally:
@@ -125,6 +126,11 @@ def create_app(served: Served, limits: Limits | None = None) -> Starlette:
         Route("/metrics", metrics, methods=["GET"]),
     ]
     return Starlette(routes=routes, lifespan=life)
+
+
+def _room(backend: Backend) -> int:
+    """Tokens that run together: few on a CPU, where company saves nothing."""
+    return min(MOST_TOKENS, getattr(backend, "tokens", None) or _CPU_TOKENS)
 
 
 def _placement(backend: Backend) -> Placement | None:

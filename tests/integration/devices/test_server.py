@@ -229,11 +229,11 @@ def test_nobody_there_and_somebody_else_there() -> None:
 
 
 def test_down_to_the_cpu_and_back_to_the_server_when_it_returns() -> None:
-    class Local(Sums):
-        pass
+    local, sums = Sums(), Sums()
 
-    local, sums = Local(), Sums()
-    app = lambda: create_app(Served(sums, "sums@1", DIGEST, 30_000))  # noqa: E731
+    def app() -> Starlette:
+        return create_app(Served(sums, "sums@1", DIGEST, 30_000))
+
     with serving(app()) as url:
         remote = RemoteBackend(url, DIGEST, seconds=5, outputs=OUTPUTS)
         ladder = Ladder(url, remote, local, breaker=Breaker(2, 0.05, 0.1))

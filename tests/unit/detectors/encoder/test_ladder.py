@@ -121,6 +121,14 @@ def test_a_batch_that_the_cpu_cannot_read_either_says_nothing_of_the_device(pati
     assert patient.answer() == 1
 
 
+def test_a_batch_made_for_a_larger_device_goes_below_in_parts(patient: Stair) -> None:
+    patient.upper.fault = DeviceFailed("deadline", "it took too long")
+    many = np.ones((100, 512), dtype=np.int64)
+    logits, votes = patient.ladder.run(many, many, many)
+    assert (logits.shape, votes.shape) == ((100, 1), (100, 512, 1))
+    assert [len(ids) for ids in patient.lower.calls] == [8] * 12 + [4]
+
+
 def test_a_device_that_could_not_be_had_is_told_and_not_tried() -> None:
     threads = threading.active_count()
     ladder = Ladder("cuda", None, Device(0), absent=DeviceFailed("absent", "no card here", final=True))
