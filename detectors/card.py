@@ -39,7 +39,6 @@ def card(folder: Path | None = None, packs: Sequence[str | Path] = ()) -> dict[s
             signals[signal.name] = {
                 "threshold": head.threshold if head is not None else None,
                 "ece": head.ece if head is not None else None,
-                "bands": dict(head.bands) if head is not None else {},
                 "tier": "full" if by_model else "lexicon" if signal.name in known else "missing",
             }
     found = {
@@ -48,6 +47,7 @@ def card(folder: Path | None = None, packs: Sequence[str | Path] = ()) -> dict[s
         "vocabulary": VOCABULARY_VERSION,
         "sources": [dict(source) for source in manifest.sources] if manifest is not None else [],
         "signals": signals,
+        "bands": {name: dict(head.bands) for name, head in manifest.heads.items()} if manifest is not None else {},
     }
     return found | ({"external": _external(packs)} if packs else {})
 

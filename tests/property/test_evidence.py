@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 
 from detectors.encoder.evidence import standing_out, whole_words
 from detectors.encoder.framing import Framer
@@ -16,7 +17,7 @@ FRAMER = Framer(tokenizer())
 
 
 @given(VOTES)
-def test_a_stretch_is_inside_and_none_outsums_it(votes: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_a_stretch_is_inside_and_none_outsums_it(votes: NDArray[np.float32]) -> None:
     start, end = standing_out(votes)
     assert 0 <= start < end <= len(votes)
     above = votes - (votes.mean() + 0.5 * votes.std())

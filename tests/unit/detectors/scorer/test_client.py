@@ -303,7 +303,7 @@ async def test_a_text_that_no_tier_can_read_fails_alone_and_is_not_remembered(tm
         assert tier.texts.count("fail") == 2
         report = await client.health(deadline=1)
         assert report["counts"]["failed"] == 2
-        assert report["tiers"] == {"digest@1": {"answers": False, "failures": 2}}
+        assert report["tiers"] == {"digest@1": {"answers": False, "failures": 2, "device": None}}
         await client.close()
 
 
