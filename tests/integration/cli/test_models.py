@@ -19,7 +19,7 @@ def test_model_show_as_json_names_every_signal_of_a_turn() -> None:
     result = RUN.invoke(app, ["model", "show", "--json"])
     assert result.exit_code == 0, result.output
     found = json.loads(result.output)
-    assert list(found) == ["name", "version", "vocabulary", "sources", "signals"]
+    assert list(found) == ["name", "version", "vocabulary", "sources", "signals", "bands"]
     assert list(found["signals"]) == [signal.name for side in (Side.USER, Side.REPLY) for signal in vocabulary(side)]
     assert all(list(entry) == ["threshold", "ece", "tier"] for entry in found["signals"].values())
     tiers = {entry["tier"] for entry in found["signals"].values()}
