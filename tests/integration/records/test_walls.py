@@ -133,7 +133,7 @@ def test_functions_with_their_owners_rights_are_few_and_known(owner: psycopg.Con
     found = owner.execute(
         "select proname, proconfig from pg_proc where prosecdef and pronamespace = 'public'::regnamespace order by 1"
     ).fetchall()
-    assert [name for name, _ in found] == ["audit_append", "end_sessions_of_reviewer"]
+    assert [name for name, _ in found] == ["audit_append", "end_pseudonyms_of_session", "end_sessions_of_reviewer"]
     assert {str(setting) for _, setting in found} == {"['search_path=pg_catalog, public, pg_temp']"}
 
 
