@@ -7,13 +7,13 @@ room's: a client that goes away cancels the upstream call and nothing else.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from detectors.contract import Item, Speaker, Utterance
 from detectors.errors import ScorerUnavailable
-from detectors.signals import VOCABULARY_VERSION, Scores, Side, Tier, position
+from detectors.signals import SIGNALS, VOCABULARY_VERSION, Scores, Side, Signal, Tier, position
 from guard.errors import JournalFull
 from guard.records.alerts import DETECTORS_UNAVAILABLE
 from guard.records.contract import CaseIntent, Claimed, Referral, SessionChange, TurnEntry, TurnText
@@ -79,6 +79,7 @@ class Turn:
         self._user: Scores | None = None
         self._decision = Decision(Moment.USER_TURN)
         self._tally = Tally()
+        self._reply_read = True  # whether the model answered what the policy reads of the reply so far
         self._opening: Composition | None = None
         self._completions: dict[str, Composition] = {}
         self._final_text = ""
@@ -214,16 +215,21 @@ class Turn:
         return Posture.WHOLE if held else decision.posture
 
     def _status(self) -> Status:
-        """Full where the model answered every signal that the policy reads of what was scored."""
-        for scores in (self._user, self._tally.reply):
-            if scores is None:
-                continue
-            at = position(scores.side)
-            if not scores.covered or any(
-                scores.tiers[at[name]] not in (Tier.FULL, Tier.OFF) for name in self._policy.reads if name in at
-            ):
-                return Status.DEGRADED
-        return Status.DEGRADED if self._tally.degraded else Status.FULL
+        """Full where the model answered every signal that the policy reads, wherever it is judged."""
+        answers = self._reading.question is not None
+        read = self._user is None or self._is_read(
+            self._user, lambda signal: answers or not signal.name.startswith("answer.")
+        )
+        return Status.FULL if read and self._reply_read and not self._tally.degraded else Status.DEGRADED
+
+    def _is_read(self, scores: Scores, judged: Callable[[Signal], bool]) -> bool:
+        """Whether the model answered all that the policy reads of what is ``judged`` here, or was told not to."""
+        at = position(scores.side)
+        return scores.covered and all(
+            scores.tiers[at[name]] in (Tier.FULL, Tier.OFF)
+            for name in self._policy.reads
+            if name in at and judged(SIGNALS[name])
+        )
 
     def _need(self, template: str, decision: Decision, *, declining: bool, reply: str = "") -> Need:
         request = self._request
@@ -280,6 +286,7 @@ class Turn:
         started = asyncio.get_running_loop().time()
         [scores] = await self._score([self._item(passage.text, passage.before, whole=False)])
         self._room.meters.stage("score_sentence", asyncio.get_running_loop().time() - started)
+        self._reply_read = self._reply_read and self._is_read(scores, lambda signal: not signal.whole)
         self._tally.score(scores)
         decision = self._decide(Moment.REPLY_SENTENCE, scores)
         if passage.channel == "content":
@@ -328,6 +335,7 @@ class Turn:
             return Ending(self._tally.action, self._status())
         said = reply.text if reply.said is None else reply.said
         [scores] = await self._score([self._item(said, "", whole=True)])
+        self._reply_read = self._reply_read and self._is_read(scores, lambda signal: signal.whole)
         self._tally.score(scores)
         decision = self._decide(Moment.REPLY_END, scores)
         if decision.action in (Action.COMPLETE, Action.REVISE) and decision.template is not None:
