@@ -13,7 +13,7 @@ from uuid import UUID
 
 from detectors.contract import Item
 from detectors.errors import ScorerUnavailable
-from detectors.signals import Kind, Scores, Tier, vocabulary
+from detectors.signals import Kind, Scores, Side, Signal, Tier, vocabulary
 from guard.errors import JournalFull
 from guard.records.contract import Claim, Claimed, SessionRow, TurnEntry
 from guard.records.feedback import Feedback, FeedbackKind
@@ -40,7 +40,9 @@ def _loaded(name: str) -> Policy:
 
 
 class ScriptedScorer:
-    """Each text has the signals that ``says`` gives it; all others are answered and low. ``away``: it cannot be reached."""
+    """Each text has the signals that ``says`` gives it; of the others those that are judged there are answered and low, as
+    the model does: answers to a question where one is open, of a passage what is judged by passages, of a whole reply
+    everything. ``away``: it cannot be reached."""
 
     def __init__(self) -> None:
         self.says: dict[str, Mapping[str, float]] = {}
@@ -55,8 +57,18 @@ class ScriptedScorer:
         return [self._scores(item) for item in items]
 
     def _scores(self, item: Item) -> Scores:
-        low = {signal.name: 0.02 for signal in vocabulary(item.side) if signal.kind is Kind.PROBABILITY}
+        low = {
+            signal.name: 0.02
+            for signal in vocabulary(item.side)
+            if signal.kind is Kind.PROBABILITY and self._judged(signal, item)
+        }
         return Scores.of(item.side, "test@1", low | dict(self.says.get(item.text, {})), tier=Tier.FULL)
+
+    @staticmethod
+    def _judged(signal: Signal, item: Item) -> bool:
+        if item.side is Side.REPLY:
+            return item.whole or not signal.whole
+        return item.question is not None or not signal.name.startswith("answer.")
 
 
 @dataclass

@@ -36,7 +36,7 @@ async def test_a_plain_turn_passes_untouched_and_is_recorded_with_its_scores(wor
     assert (opening.posture, opening.status) == (Posture.SENTENCE, Status.FULL)
     assert (await turn.judge(passage("Hello."))).kind is VerdictKind.RELEASE
     ending = await turn.end(Reply(0, "Hello.", "Hello.", "stop"))
-    assert (ending.complete, ending.append) == (None, None)
+    assert (ending.complete, ending.append, ending.status) == (None, None, Status.FULL)
     await turn.settle()
     turn.close(Delivered.WHOLE)
     await finish(world)
