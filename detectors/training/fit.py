@@ -60,13 +60,13 @@ _CALLED: Final = dict.fromkeys(
         "risk.suicide_ge4", "risk.suicide_ge5", "risk.suicide_behaviour", "risk.suicide_high", "risk.method_seeking",
         "risk.means_information", "risk.command_voices", "risk.caregiver_harm", "abuse.danger_now", "violence.intent",
     ),
-    _Budget(0.001, 0.005),
+    _Budget(0.002, 0.0075),
 )  # fmt: skip
 """Signals of which one value alone calls a person within hours."""
 
 _PAGED: Final = dict.fromkeys(
     ("risk.emergency_now", "risk.suicide_imminent", "risk.overdose_or_withdrawal", "risk.medical_emergency"),
-    _Budget(0.0003, 0.003),
+    _Budget(0.001, 0.005),
 )
 """Signals of which one value alone pages somebody at once."""
 
