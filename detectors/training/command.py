@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
@@ -31,9 +32,11 @@ def train(
     seed: int = 1,
     sources: Sequence[str] | None = None,
     init: Path | None = None,
+    teachers: Sequence[Path] = (),
     rate: float | None = None,
     draw: Mapping[str, float] | None = None,
     words: bool = False,
+    rounding: float | None = None,
     device: str = "auto",
     name: str = "handrail-minilm",
     version: str = "0",
@@ -41,8 +44,10 @@ def train(
 ) -> Path:
     """Trains, exports and evaluates; returns the model's folder, ``out/model``.
 
-    ``init``: weights of an earlier run (its ``network.pt``) to start from. ``draw``: how much of a source an epoch draws
-    where that is not the default. ``words``: trains word embeddings as well. Raises :class:`TrainingError`.
+    ``init``: weights of an earlier run (its ``network.pt``) to start from. ``teachers``: those of runs whose word on
+    emotions becomes part of the labels. ``draw``: how much of a source an epoch draws where that is not the default.
+    ``words``: trains word embeddings as well. ``rounding``: int8 is felt while training, and outliers cost so much. Raises
+    :class:`TrainingError`.
     """
     # With threads that spin while they wait, a neighbour on one of two cores makes a step ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -54,11 +59,13 @@ def train(
         raise TrainingError(f"training needs {error.name}; install the extra: pip install 'handrail[torch]'") from None
     from detectors.encoder.framing import Framer
     from detectors.scorer.process import LexiconTier
+    from detectors.training.batches import positive_weights
     from detectors.training.loop import Plan, Trainer, load_weights
     from detectors.training.pretrained import eager, pretrained_folder, pretrained_network
     from detectors.training.ship import build
     from detectors.training.sources import SOURCES, read
     from detectors.training.splits import split
+    from detectors.training.teacher import taught
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -77,12 +84,21 @@ def train(
     network = pretrained_network(framer.tags, tokenizer)
     if init is not None:
         load_weights(network, init)
-    plan = Plan(seed=seed, epochs=epochs, minutes=minutes, bf16=device.startswith("cuda"), words=words)
+    plan = Plan(seed=seed, epochs=epochs, minutes=minutes, bf16=device.startswith("cuda"), words=words, rounding=rounding)
     if rate is not None:
         plan = replace(plan, rate=rate)
     if draw:
         plan = replace(plan, mixture={**plan.mixture, **_shares(draw, plan.mixture)})
-    trainer = Trainer(network, framer, parts.train, _watched(parts.validation), plan, out, device=device)
+    learned: Sequence[Example] = parts.train
+    if teachers:
+        tell(f"asking {len(teachers)} teachers")
+        asked = []
+        for teacher in teachers:
+            asked.append(pretrained_network(framer.tags, tokenizer))
+            load_weights(asked[-1], teacher)
+        plan = replace(plan, teachers=tuple(hashlib.sha256(teacher.read_bytes()).hexdigest() for teacher in teachers))
+        learned = taught(parts.train, asked, framer, positive_weights(parts.train, plan.mixture), device=device)
+    trainer = Trainer(network, framer, learned, _watched(parts.validation), plan, out, device=device)
     if resume:
         trainer.resume()
     found = trainer.run()

@@ -200,3 +200,34 @@ def test_context_and_rung_reach_the_scored_text(framer: Framer, tmp_path: Path) 
         rows = network(*collate([framer.frame(item) for item in items], framer.pad)).numpy()
     assert not np.allclose(rows[0], rows[1], atol=1e-4)
     assert not np.allclose(rows[0], rows[2], atol=1e-4)
+
+
+def test_what_teachers_say_of_emotions_becomes_part_of_the_labels(framer: Framer, tmp_path: Path) -> None:
+    from detectors.encoder.heads import EMOTION_HEADS
+    from detectors.training.loop import infer
+    from detectors.training.teacher import SHARE, taught
+
+    networks = [_trainer(framer, tmp_path)._network for _ in range(2)]
+    with torch.no_grad():
+        networks[1].emotion_heads.bias.add_(1.0)
+    joy = "emotion.joy"
+    before = [
+        Example("goemotions", "a", Side.USER, "hello how are you", {joy: 1.0, "emotion.anger": 0.0}),
+        Example("corpus", "b", Side.USER, "i want to die", {"risk.suicide": 1.0}, (Utterance(Speaker.USER, "hello"),)),
+        Example("corpus", "c", Side.USER, "i want to die " * 200, {"risk.suicide": 1.0}),
+        Example("hypo", "d", Side.REPLY, "no", {"refusal.any": 1.0}),
+    ]
+    positive = torch.full((len(HEADS),), 3.0)
+    after = taught(before, networks, framer, positive)
+    assert after[2:] == before[2:]
+    alone = [replace(each, context=()) for each in before[:2]]
+    logits = np.mean([infer(each, framer, alone) for each in networks], axis=0)
+    for at in range(2):
+        assert set(after[at].labels) == {*before[at].labels, *EMOTION_HEADS}
+        # A teacher's odds were multiplied by what a positive counted.
+        odds = np.exp(logits[at, OUTPUTS.index(joy)]) / 3
+        said = odds / (1 + odds)
+        want = (1 - SHARE) * 1.0 + SHARE * said if at == 0 else said
+        assert after[at].labels[joy] == pytest.approx(want, abs=1e-5)
+    assert after[1].labels["risk.suicide"] == 1.0
+    assert taught(before, [], framer, positive) == before
