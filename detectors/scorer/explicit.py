@@ -17,6 +17,7 @@ EXPLICIT: Final = 0.5
 _HEEDED: Final = ("risk.", "concern.", "warning.", "abuse.", "violence.", "context.", "harm.", "companion.")
 _NOT_IN_WORDS: Final = frozenset(("harm.missed_cue",))  # what a reply lacks stands in none of its words
 _ANSWERS: Final = "answer."
+_READ: Final = ("answer.affirm", "answer.deny", "answer.declines")
 
 
 def is_heeded(name: str) -> bool:
@@ -28,7 +29,8 @@ def is_heeded(name: str) -> bool:
 def lifted(name: str, value: float, said: Mapping[str, float]) -> float:
     """A model's ``value`` of a signal beside what the lexicon said of all signals: never below its explicit word.
 
-    Answers to a question stand together: where the lexicon reads one explicitly, all of them are as it reads them.
+    Answers to a question stand together: where the lexicon reads one explicitly, all of them are as it reads them. That it
+    cannot tell is no reading.
     """
     if name.startswith(_ANSWERS):
         return said.get(name, 0.0) if _answered(said.items()) else value
@@ -37,7 +39,7 @@ def lifted(name: str, value: float, said: Mapping[str, float]) -> float:
 
 
 def _answered(said: Iterable[tuple[str, float]]) -> bool:
-    return any(name.startswith(_ANSWERS) and value >= EXPLICIT for name, value in said)
+    return any(name in _READ and value >= EXPLICIT for name, value in said)
 
 
 def heed(merged: Scores, words: Scores) -> Scores:

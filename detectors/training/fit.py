@@ -70,7 +70,10 @@ _PAGED: Final = dict.fromkeys(
 )
 """Signals of which one value alone pages somebody at once."""
 
-_BUDGETS: Final = {**_CALLED, **_PAGED}
+_ANSWERED: Final = dict.fromkeys(("answer.affirm", "answer.deny", "answer.declines"), _Budget(0.03, 0.03))
+"""What a question is closed by: a yes taken for a no lets somebody go."""
+
+_BUDGETS: Final = {**_CALLED, **_PAGED, **_ANSWERED}
 _NEAR: Final = "corpus"
 _MARGIN: Final = 0.01  # by so much the lexicon's AUROC must be the higher one for its word to stand
 _ROUNDS: Final = 80
@@ -139,7 +142,7 @@ def fit(
         weights = _weights(labels, PREVALENCE[SIGNALS[name].side])
         calibration = platt(soft, own, weights, words if words.any() else None)
         said = [lexicon[at] for at in places]
-        if name.startswith(_ACTED_ON):
+        if name.startswith(_ACTED_ON) or name in _BUDGETS:
             near = np.array([examples[at].source == _NEAR for at in places])
             calibration = _held(calibration, _BUDGETS.get(name, _ACTED), labels, own, words, near)
         values = _served(name, calibration, own, said)
