@@ -50,7 +50,8 @@ def heed(merged: Scores, words: Scores) -> Scores:
     """
     if merged.side is not words.side or Tier.FULL not in merged.tiers:
         return merged
-    said = {name: value for name, value in words.answered() if words.get(name).tier is Tier.LEXICON}
+    own = zip(vocabulary(words.side), words.values, words.tiers, strict=True)
+    said = {signal.name: value for signal, value, tier in own if tier == Tier.LEXICON}
     values, spans, tags = list(merged.values), dict(merged.spans), dict(merged.tags)
     for at, signal in enumerate(vocabulary(merged.side)):
         name = signal.name
