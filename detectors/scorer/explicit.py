@@ -14,16 +14,21 @@ __all__ = ["EXPLICIT", "heed", "is_heeded", "lifted"]
 EXPLICIT: Final = 0.5
 """A lexicon's probability from which on a text says a thing in so many words."""
 
-_HEEDED: Final = ("risk.", "concern.", "warning.", "abuse.", "violence.", "context.", "harm.", "companion.")
-_NOT_IN_WORDS: Final = frozenset(("harm.missed_cue",))  # what a reply lacks stands in none of its words
+_HEEDED: Final = ("risk.", "concern.", "abuse.", "violence.", "harm.", "companion.")
+_NOT_HEEDED: Final = frozenset(
+    (
+        "harm.missed_cue",  # what a reply lacks stands in none of its words
+        "risk.means_information",  # who asks decides, and the words are those of any question
+    )
+)
 _ANSWERS: Final = "answer."
 _READ: Final = ("answer.affirm", "answer.deny", "answer.declines")
 
 
 def is_heeded(name: str) -> bool:
-    """Whether the lexicon's explicit word on this signal stands. Of affect and attachment, and of how a reply declines or
-    keeps a boundary, words alone say too little: measured on validation, a model that is overruled there is worse."""
-    return name.startswith(_HEEDED) and name not in _NOT_IN_WORDS
+    """Whether the lexicon's explicit word on this signal stands. Of affect, attachment, circumstances and warning signs, and
+    of how a reply declines or keeps a boundary, words say too little: a model that they overrule is worse."""
+    return name.startswith(_HEEDED) and name not in _NOT_HEEDED
 
 
 def lifted(name: str, value: float, said: Mapping[str, float]) -> float:
