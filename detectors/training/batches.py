@@ -17,7 +17,7 @@ from detectors.training.augment import augment
 from detectors.training.example import OTHER_RISK, RISK, Example
 from detectors.training.served import ON_WHOLE, Bag, bags
 
-__all__ = ["Batch", "Mixture", "collate", "draw", "highest", "positive_weights", "targets"]
+__all__ = ["Batch", "Mixture", "collate", "draw", "drawn", "highest", "positive_weights", "targets"]
 
 _BUCKET: Final = 40  # batches that are sorted by length together
 _WEAK: Final = 0.3  # what an everyday text says of risk, against what the corpus says
@@ -29,7 +29,8 @@ _GROUP_WEIGHT: Final = {"emotion": 0.35, "intima": 0.35, "support": 0.5}
 _HEAD_WEIGHT: Final = {name: _GROUP_WEIGHT.get(name.partition(".")[0], 1.0) for name in HEADS}
 
 Mixture = Mapping[str, float]
-"""By source: how much of it each epoch draws, as a share (above 1: some examples more than once)."""
+"""By source: how much of it each epoch draws, as a share (above 1: some examples more than once). ``corpus/4`` speaks of one
+edition of the corpus, before what is said of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class Batch:
     weights: Tensor
     recency: Tensor
     examples: int
+
+
+def drawn(example: Example, mixture: Mixture) -> float:
+    """The share of an example's like that an epoch draws."""
+    return mixture.get(f"{example.source}/{example.edition}", mixture.get(example.source, 0.0))
 
 
 def highest(logits: Tensor, owner: Tensor, size: int) -> Tensor:
@@ -90,7 +96,7 @@ def positive_weights(examples: Sequence[Example], mixture: Mixture, *, most: flo
     there: Counter[str] = Counter()
     known: Counter[str] = Counter()
     for example in examples:
-        share = mixture.get(example.source, 0.0)
+        share = drawn(example, mixture)
         for name, value in example.labels.items():
             there[name] += value * share  # type: ignore[assignment]
             known[name] += share  # type: ignore[assignment]
@@ -149,12 +155,12 @@ def _batch(part: Sequence[tuple[Example, Sequence[Bag]]], pad: int) -> Batch:
 
 def _order(examples: Sequence[Example], mixture: Mixture, random: Random) -> list[int]:
     """Places of the examples of one epoch in the order in which they are drawn."""
-    by_source: dict[str, list[int]] = defaultdict(list)
+    by_part: dict[tuple[str, int], list[int]] = defaultdict(list)
     for at, example in enumerate(examples):
-        by_source[example.source].append(at)
+        by_part[example.source, example.edition].append(at)
     order: list[int] = []
-    for source, places in sorted(by_source.items()):
-        share = mixture.get(source, 0.0)
+    for _, places in sorted(by_part.items()):
+        share = drawn(examples[places[0]], mixture)
         order += places * int(share)
         order += random.sample(places, round((share - int(share)) * len(places)))
     random.shuffle(order)

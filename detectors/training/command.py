@@ -179,7 +179,8 @@ def measure(
 
 def _shares(draw: Mapping[str, float], known: Mapping[str, float]) -> Mapping[str, float]:
     for source, share in draw.items():
-        if source not in known:
+        name, slash, edition = source.partition("/")
+        if name not in known or (slash and not edition.isdecimal()):
             raise TrainingError(f"there is no source {source!r} to draw from; choose from {', '.join(known)}")
         if not 0 <= share <= 10:
             raise TrainingError(f"{share:g} of {source} cannot be drawn; give a share from 0 to 10")

@@ -21,7 +21,7 @@ from detectors.encoder.heads import EMOTION_HEADS, HEADS, LEVELS, OUTPUTS
 from detectors.encoder.network import Network
 from detectors.evaluation.measures import Ranking, area_under_roc
 from detectors.signals import SIGNALS, Side
-from detectors.training.batches import Batch, collate, draw, highest, positive_weights
+from detectors.training.batches import Batch, collate, draw, drawn, highest, positive_weights
 from detectors.training.errors import RunUnfit
 from detectors.training.example import Example
 from detectors.training.rounding import Rounding
@@ -116,8 +116,8 @@ class Trainer:
         ]
         self._optimizer = torch.optim.AdamW(groups, weight_decay=plan.decay)
         self._bases = [plan.rate, plan.head_rate]
-        drawn = sum(plan.mixture.get(example.source, 0.0) for example in train)
-        self._epoch_steps = max(1, math.ceil(drawn / plan.size))
+        of_epoch = sum(drawn(example, plan.mixture) for example in train)
+        self._epoch_steps = max(1, math.ceil(of_epoch / plan.size))
         self._epoch = self._step = self._steps = 0
         self._elapsed = 0.0
         self._best = -math.inf

@@ -116,7 +116,7 @@ def train(
         list[str] | None,
         typer.Option(
             metavar="SOURCE=SHARE",
-            help="How much of a source an epoch draws; may be given more than once.",
+            help="How much of a source, or of an edition (corpus/4), an epoch draws; may be repeated.",
             show_default=False,
         ),
     ] = None,
