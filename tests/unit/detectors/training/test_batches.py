@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+import pytest
+
 from detectors.encoder.framing import Framer
 from detectors.encoder.heads import HEADS
 from detectors.signals import Side
@@ -28,4 +30,4 @@ def test_an_edition_is_drawn_as_is_said_of_it_and_all_others_as_is_said_of_the_c
         counted.update(batch.labels[:, column].tolist())
     assert counted == {0.0: 10, 1.0: 20}
     assert float(positive_weights(examples, mixture)[column]) == 1.0
-    assert float(positive_weights(examples, {"corpus": 1.0})[column]) == 2**0.5
+    assert float(positive_weights(examples, {"corpus": 1.0})[column]) == pytest.approx(2**0.5)
