@@ -163,7 +163,7 @@ async def _soon(ask: Callable[[], Awaitable[_Found | None]]) -> _Found:
 
 async def _judge(turn: Any, reply: str, action: Action) -> tuple[Action, str | None]:
     """What is to be sent in place of ``reply``, or added to it, with the strongest action."""
-    verdict = await turn.judge(Passage(0, "content", reply, "", True))
+    verdict = await turn.judge(Passage(0, "content", reply, "", True, 0))
     if verdict.kind is VerdictKind.COMPLETE:
         return max(action, Action.COMPLETE), verdict.text
     if verdict.kind is VerdictKind.TRIM:

@@ -181,7 +181,7 @@ class Gate:
                     # What was said in the end, so that it is known again in history; nothing is to be added to it.
                     words = choice.words or ""
                     said = stands + (gap(stands) if words else "") + words
-                    out.append(Reply(index, said, said, "stop", cut=True))
+                    out.append(Reply(index, said, said, "stop", cut=True, given="".join(choice.text)))
                     continue
                 text, said = "".join(choice.text), self._stands(index, None)
                 out.append(Reply(index, text, stands, choice.finish, choice.cut, said))
@@ -285,6 +285,9 @@ class Gate:
             self._reopen(choice)
         if piece.channel in _SAID:
             choice.text.append(text)
+            if choice.said == start:  # nothing else has spoken yet
+                track.plain = track.seen
+            choice.said += len(text)
         if piece.channel != "reasoning" and choice.current is not track:
             self._turn_to(choice, track)
         track.open.append(text)
@@ -345,9 +348,10 @@ class Gate:
 
     def _ask(self, track: Track, text: str, judged: str | None = None) -> None:
         words = text if judged is None else judged
-        passage = Passage(track.choice, track.channel, words, track.tail, track.asked == 0)
         start = track.asked
         track.asked += len(text)
+        at = start if judged is None and track.asked <= track.plain else None
+        passage = Passage(track.choice, track.channel, words, track.tail, start == 0, at)
         track.tail = (track.tail + words)[-TAIL:]
         self._ready.append(Ticket(passage, track, start, track.asked))
 

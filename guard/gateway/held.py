@@ -84,6 +84,7 @@ class Track:
     edits: list[tuple[int, int, str]] = field(default_factory=list)
     last: tuple[str, int, int] | None = None  # the newest value of a slot that stands apart, and where it lies
     values: int = 0
+    plain: int = 0  # how much of it, from its start, is also the start of what its choice says
 
 
 @dataclass(slots=True)
@@ -107,6 +108,7 @@ class Choice:
     structured: bool = False
     whole: bool = False  # it has a tool call or a structured output
     size: int = 0
+    said: int = 0  # characters of ``text``
     text: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     current: Track | None = None  # what spoke last, reasoning aside

@@ -101,7 +101,8 @@ class Passage:
 
     ``channel``: ``content``, ``reasoning``, ``refusal``, ``tool`` (a tool call's decoded argument strings) or
     ``structured`` (a structured output's decoded strings). ``before``: the tail of what this choice and channel said
-    before, at most a few sentences. ``first``: nothing of this channel was judged before.
+    before, at most a few sentences. ``first``: nothing of this channel was judged before. ``at``: where it begins in the
+    choice's reply as the upstream gave it, in code points; ``None`` where it does not stand there in one piece.
     """
 
     choice: int
@@ -109,6 +110,7 @@ class Passage:
     text: str
     before: str = ""
     first: bool = False
+    at: int | None = None
 
 
 class VerdictKind(StrEnum):
@@ -132,7 +134,8 @@ class Verdict:
 class Reply:
     """One choice's reply at its end. ``text``: the whole content that the upstream sent, whether released or not.
     ``released``: what has left so far. ``finish``: the protocol's finish reason. ``cut``: the upstream broke off. ``said``:
-    what the person reads if nothing more is done to it, ``None`` where that is ``text``."""
+    what the person reads if nothing more is done to it, ``None`` where that is ``text``. ``given``: what the upstream sent
+    where ``text`` is not that, since a completion has ended the choice."""
 
     choice: int
     text: str
@@ -140,6 +143,7 @@ class Reply:
     finish: str | None = None
     cut: bool = False
     said: str | None = None
+    given: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
