@@ -350,7 +350,7 @@ class Gate:
         words = text if judged is None else judged
         start = track.asked
         track.asked += len(text)
-        at = start if judged is None and track.asked <= track.plain else None
+        at = start if track.channel not in WHOLE and track.asked <= track.plain else None
         passage = Passage(track.choice, track.channel, words, track.tail, start == 0, at)
         track.tail = (track.tail + words)[-TAIL:]
         self._ready.append(Ticket(passage, track, start, track.asked))

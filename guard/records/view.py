@@ -84,7 +84,8 @@ def _scores(rows: Sequence[Mapping[str, Any]]) -> list[Scores]:
 
 
 def _text(keys: Keys, tenant_id: UUID, row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What is stored of the texts; ``redacted``: where in each, as it was received, something stood that was taken out."""
+    """What is stored of the texts; ``redacted``: where in each, as it was received, something stood that was taken out;
+    ``kept``: how far the reply is as the chatbot gave it, where a span lies beyond that."""
     if row["text_key"] is None or row["wrapped"] is None:
         return None
     out: dict[str, Any] = {}
@@ -101,4 +102,6 @@ def _text(keys: Keys, tenant_id: UUID, row: Mapping[str, Any]) -> dict[str, Any]
         return None
     if row["redacted"]:
         out["redacted"] = row["redacted"]
+    if row["kept"] is not None:
+        out["kept"] = row["kept"]
     return out

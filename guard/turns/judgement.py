@@ -87,10 +87,9 @@ class Judgement:
     # ---- the reply's side
 
     async def hear_reply(self, text: str, before: str, *, whole: bool) -> Scores:
-        """The scores of a passage of the reply, or of the ``whole``; they count towards the turn."""
+        """The scores of a passage of the reply, or of the ``whole``, for the caller to add to the tally."""
         [scores] = await self._score([self._item(text, before, whole=whole)])
         self._reply_read = self._reply_read and self._is_read(scores, lambda signal: signal.whole == whole)
-        self.tally.score(scores)
         return scores
 
     def _item(self, text: str, before: str, *, whole: bool) -> Item:

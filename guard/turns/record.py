@@ -11,6 +11,7 @@ from guard.errors import JournalFull
 from guard.records.contract import CaseIntent, Claim, Claimed, Referral, SessionChange, TurnEntry, TurnText
 from guard.turns import session as sessions
 from guard.turns.contract import Delivered
+from guard.turns.evidence import standing
 from guard.turns.judgement import Judgement
 from guard.turns.need import country_of
 from guard.turns.outcome import noticed, refusal
@@ -81,17 +82,20 @@ class Record:
             self._redaction.begin(self._judgement.words)
 
     async def _texts(self, seconds: float) -> tuple[TurnText, dict[str, Any]]:
-        """What is stored of what was said, and where in it as it was said something stood that was taken out."""
+        """What is stored of what was said, where in it as it was said something stood that was taken out, and how far the
+        reply is as the chatbot gave it."""
         if not self._judgement.request.identity.store_text:
             return TurnText(), {}
+        said, given = self._speech.text, self._speech.given
         user = await self._redaction(self._judgement.words, seconds=seconds)
-        reply = await self._redaction(self._speech.text, seconds=seconds)
+        reply = await self._redaction(said, seconds=seconds)
         ranges = {
             side: [[entity.start, entity.end, entity.type] for entity in redacted.entities]
             for side, redacted in (("user", user), ("reply", reply))
             if redacted.entities
         }
-        return TurnText(user.text, reply.text), {"redacted": ranges} if ranges else {}
+        kept = standing(self._judgement.tally.reply, given, said)
+        return TurnText(user.text, reply.text), kept | ({"redacted": ranges} if ranges else {})
 
     async def _entry(self, delivered: Delivered, *, spoken: bool, seconds: float) -> TurnEntry:
         """A snapshot of the turn. ``seconds``: how long the search for what is personal in its texts may take."""

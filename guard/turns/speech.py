@@ -7,6 +7,7 @@ from typing import Final
 
 from guard.turns.contract import Ending, Message, Passage, Reply, Verdict, VerdictKind
 from guard.turns.conversation import follow, read
+from guard.turns.evidence import of_passage, of_whole
 from guard.turns.judgement import DISCLOSED, Judgement
 from guard.turns.questions import asked
 from guard.turns.session import Spoken
@@ -23,13 +24,16 @@ _NO_SCORE: Final = 0.0
 
 
 class Speech:
-    """The words of one turn's reply. ``text``: what the person reads of it, as far as it is known."""
+    """The words of one turn's reply. ``text``: what the person reads of it, as far as it is known; ``given``: what the
+    chatbot gave."""
 
     def __init__(self, judgement: Judgement) -> None:
         self._judgement = judgement
         self._tally = judgement.tally
         self._room = judgement.room
         self.text = ""
+        self.given = ""
+        self._alone = judgement.request.channels == 1  # else an offset does not say in which choice
         self._opening: Composition | None = None
         self._completions: dict[str, Composition] = {}
         self._passages: dict[int, list[bool]] = {}  # of each choice's content: whether it was withheld
@@ -69,6 +73,7 @@ class Speech:
         judgement, loop = self._judgement, asyncio.get_running_loop()
         started = loop.time()
         scores = await judgement.hear_reply(passage.text, passage.before, whole=False)
+        self._tally.score(of_passage(scores, passage, alone=self._alone))
         self._room.meters.stage("score_sentence", loop.time() - started)
         decision = judgement.decide(Moment.REPLY_SENTENCE, scores)
         if passage.channel == "content":
@@ -94,6 +99,7 @@ class Speech:
 
     async def end(self, reply: Reply) -> Ending:
         """The verdict on one choice's reply at its end."""
+        self.given = reply.text if reply.given is None else reply.given
         if self._opening is not None:
             self.text = self._opening.text
             return self._ending(complete=self._opening.text)
@@ -104,6 +110,7 @@ class Speech:
             return self._ending()
         said = reply.text if reply.said is None else reply.said
         scores = await self._judgement.hear_reply(said, "", whole=True)
+        self._tally.score(of_whole(scores, said, reply.text, alone=self._alone))
         decision = self._judgement.decide(Moment.REPLY_END, scores)
         if decision.action in (Action.COMPLETE, Action.REVISE) and decision.template is not None:
             composition = self._complete(decision.template, decision)

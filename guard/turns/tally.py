@@ -17,7 +17,8 @@ _WHOLE = frozenset(signal.name for signal in vocabulary(Side.REPLY) if signal.wh
 
 
 def highest(old: Scores | None, new: Scores) -> Scores:
-    """Signal by signal the higher of two scores of one reply; a signal that is judged on the whole takes the newer."""
+    """Signal by signal the higher of two scores of one reply, with its span and tag; a signal that is judged on the whole
+    takes the newer. Spans of both are offsets into that reply."""
     if old is None:
         return new
     values, tiers = list(old.values), bytearray(old.tiers)
@@ -29,7 +30,10 @@ def highest(old: Scores | None, new: Scores) -> Scores:
             continue
         values[at] = new.values[at]
         tiers[at] = new.tiers[at]
-        spans.pop(signal.name, None)  # a span is an offset into the passage it came from
+        spans.pop(signal.name, None)
+        tags.pop(signal.name, None)
+        if signal.name in new.spans:
+            spans[signal.name] = new.spans[signal.name]
         if signal.name in new.tags:
             tags[signal.name] = new.tags[signal.name]
     return Scores(
@@ -73,7 +77,7 @@ class Tally:
         self.action = max(self.action, action)
 
     def score(self, scores: Scores) -> None:
-        """Adds the scores of one passage of the reply."""
+        """Adds the scores of one passage of the reply, or of all of it; their spans are offsets into the reply."""
         self.reply = highest(self.reply, scores)
 
     @property

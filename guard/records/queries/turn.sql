@@ -5,7 +5,8 @@ with wanted as (
     ) as id
 )
 select t.id, t.session_id, t.at, t.attempt, t.replayed, t.status, t.action, t.policy, t.vocabulary, t.rules, t.case_id,
-    t.session, t.spoken -> 'redacted' as redacted, t.delivered, t.text_key, t.text_user, t.text_reply, k.wrapped,
+    t.session, t.spoken -> 'redacted' as redacted, t.spoken -> 'kept' as kept, t.delivered,
+    t.text_key, t.text_user, t.text_reply, k.wrapped,
     (
         select coalesce(jsonb_agg(jsonb_build_object(
             'side', s.side, 'ids', v.signal_ids, 'model', s.model, 'language', s.language, 'covered', s.covered,
