@@ -302,7 +302,8 @@ async def test_text_is_absent_or_unreadable(world: World, records: PostgresRecor
         claim = world.claim(tenant, "t", session="s")
         claimed = await records.claim(claim)
         ids[tenant.name] = claimed.turn_id
-        await records.commit(world.entry(claim, claimed, severity=3, text=TurnText(said, answered)))
+        text = TurnText(said, answered)
+        await records.commit(world.entry(claim, claimed, severity=3, text=text, spoken={"kept": 3}))
     tables = world.rows("select tablename from pg_tables where schemaname = 'public'")
     for table in tables:
         rows = world.rows(f'select t::text as row from "{table["tablename"]}" t')  # noqa: S608 - names from the catalogue
@@ -311,7 +312,7 @@ async def test_text_is_absent_or_unreadable(world: World, records: PostgresRecor
     assert world.rows("select text_user from turns where tenant_id = %s", silent.tenant_id) == [{"text_user": None}]
     shown = await records.turn(keeping.tenant_id, ids[keeping.name])
     assert shown is not None
-    assert shown["text"] == {"user": said, "reply": answered}
+    assert shown["text"] == {"user": said, "reply": answered, "kept": 3}
     # the same bytes in another turn's row do not open
     claim = world.claim(keeping, "u", session="s")
     claimed = await records.claim(claim)
