@@ -10,6 +10,7 @@ from typing import Final
 
 from detectors.contract import Item
 from detectors.external.calibration import Raw, Table
+from detectors.external.inspection import minds, some
 from detectors.external.labels import Answer
 from detectors.external.pack import Use, read_pack
 from detectors.external.tier import ExternalTier
@@ -23,7 +24,6 @@ NEUTRAL: Final = (
 )
 """What a pack is tried on: nothing should be found in it."""
 
-_ACTED_ON: Final = ("risk.", "concern.", "abuse.", "violence.", "harm.")
 _SLOW: Final = 0.25
 
 
@@ -129,19 +129,7 @@ def _tried(tier: ExternalTier, text: str) -> Sample:
 
 
 def _minds(tier: ExternalTier, samples: tuple[Sample, ...]) -> Iterator[str]:
-    bare = [answer.signal for answer in tier.answers if isinstance(answer.calibration, Raw)]
-    if bare:
-        yield (
-            f"{_some(bare)} not calibrated: policies read a value as a probability; fit one with handrail model "
-            "calibrate-pack"
-        )
-    acted = [
-        answer.signal
-        for answer in tier.answers
-        if answer.signal.startswith(_ACTED_ON) and tier.uses[answer.signal] is Use.REPLACE
-    ]
-    if acted:
-        yield f"{_some(acted)} replaced: the figures of the model card no longer hold for it, and the lexicon's do"
+    yield from minds(tier.answers, tier.uses)
     found = {
         answer.signal
         for answer in tier.answers
@@ -149,12 +137,7 @@ def _minds(tier: ExternalTier, samples: tuple[Sample, ...]) -> Iterator[str]:
         if sample.values.get(answer.signal, 0.0) >= answer.threshold and not answer.signal.startswith("emotion.")
     }
     if found:
-        yield f"{_some(sorted(found))} found in a neutral sentence: check the labels, the calibration and the threshold"
+        yield f"{some(sorted(found))} found in a neutral sentence: check the labels, the calibration and the threshold"
     slowest = max(sample.seconds for sample in samples)
     if slowest > _SLOW:
         yield f"a sentence takes {slowest:.2f} s, and a turn waits for it: use a GPU, or a smaller model"
-
-
-def _some(names: list[str]) -> str:
-    rest = len(names) - 3
-    return ", ".join(names[:3]) + (f" and {rest} more are" if rest > 0 else " is" if len(names) == 1 else " are")

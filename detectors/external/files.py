@@ -7,10 +7,10 @@ import importlib
 from pathlib import Path
 from typing import Any, Final
 
-from detectors.external.errors import PackUnfit
+from detectors.external.errors import ModelAbsent, PackUnfit
 from detectors.external.pack import Pack
 
-__all__ = ["EXTRA", "digest", "locate"]
+__all__ = ["EXTRA", "compare", "digest", "locate", "present"]
 
 EXTRA: Final = "other people's models need the extra torch: pip install 'handrail[torch]'"
 
@@ -22,6 +22,14 @@ _ETAG_SECONDS: Final = 10.0
 def locate(pack: Pack, *, downloads: bool = False) -> Path:
     """The folder of the pack's model, which holds config.json and weights as safetensors, and has the pack's digest where
     that gives one. ``downloads``: whether it may be fetched from the hub. Raises :class:`PackUnfit`."""
+    folder = present(pack, downloads=downloads)
+    compare(pack, folder)
+    return folder
+
+
+def present(pack: Pack, *, downloads: bool = False) -> Path:
+    """:func:`locate` without reading the weights: whether they are those of the pack's digest is left open. Raises
+    :class:`PackUnfit`, and :class:`~detectors.external.errors.ModelAbsent` for a hub model that is not here."""
     source = pack.spec.model
     folder = _cached(pack, source.hub, downloads) if source.hub is not None else _own(pack)
     if not (folder / "config.json").is_file():
@@ -33,11 +41,17 @@ def locate(pack: Pack, *, downloads: bool = False) -> Path:
             ("model",),
             f"{folder} holds no *.safetensors{only}; save the model with save_pretrained, or pin a revision that has them",
         )
+    return folder
+
+
+def compare(pack: Pack, folder: Path) -> None:
+    """Reads all of the model's files where the pack gives a digest or must give one. Raises :class:`PackUnfit` where they
+    are not its own."""
+    source = pack.spec.model
     found = digest(folder) if source.sha256 is not None or source.folder is not None else None
     if found != source.sha256:
         given = "sha256 is missing" if source.sha256 is None else "the files are not those that sha256 speaks of"
         raise pack.unfit(("model", "sha256"), f"{given}; if {folder} is the model that you mean, write: sha256: {found}")
-    return folder
 
 
 def digest(folder: Path) -> str:
@@ -81,6 +95,7 @@ def _cached(pack: Pack, hub: str, downloads: bool) -> Path:
             ("model", "hub"),
             f"{hub} at {revision} is not on this machine, and nothing is downloaded unasked; fetch it once with: handrail "
             f"model check {pack.file} --download (or set HANDRAIL_ALLOW_DOWNLOADS=true)",
+            ModelAbsent,
         ) from None
     except (errors.HfHubHTTPError, errors.HFValidationError, OSError, ValueError) as error:
         raise pack.unfit(("model", "hub"), f"{hub} at {revision} could not be fetched: {_first(error)}") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -14,11 +14,15 @@ from detectors.external.calibration import Calibration
 from detectors.external.pack import Pack, nearest
 from detectors.signals import SIGNALS, Side
 
-__all__ = ["Answer", "Output", "Values", "answers", "probabilities", "said"]
+__all__ = ["Answer", "Output", "Values", "answers", "output_of", "probabilities", "said"]
 
 Output = Literal["softmax", "sigmoid"]
 Values = NDArray[np.float64]
 
+_STATED: Final[Mapping[str, Output]] = {
+    "multi_label_classification": "sigmoid",
+    "single_label_classification": "softmax",
+}
 _POSITION: Final = re.compile(r"[BIESLU][-_](.+)")
 
 
@@ -71,6 +75,21 @@ def answers(pack: Pack, labels: Sequence[str], output: Output) -> tuple[Answer, 
             )
         )
     return tuple(found)
+
+
+def output_of(pack: Pack, problem_type: str | None, labels: int) -> Output:
+    """Whether the model's labels exclude each other: as the pack says, or else as the model's ``problem_type`` does.
+    ``labels``: how many it has. Raises :class:`~detectors.external.errors.PackUnfit` where neither says so."""
+    output = pack.spec.output or ("softmax" if pack.spec.kind == "token" else _STATED.get(str(problem_type)))
+    if output is None:
+        raise pack.unfit(
+            ("output",),
+            "the model does not say whether its labels exclude each other; write output: softmax where they do, sigmoid "
+            "where several can hold",
+        )
+    if output == "softmax" and labels < 2:
+        raise pack.unfit(("output",), "a softmax of one label is always 1; write output: sigmoid")
+    return output
 
 
 def _columns(label: str, labels: Sequence[str], *, tokens: bool) -> list[int]:

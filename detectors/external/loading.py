@@ -6,7 +6,6 @@ import importlib
 import logging
 import os
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -16,10 +15,10 @@ from numpy.typing import NDArray
 
 from detectors.external.errors import PackUnfit
 from detectors.external.files import EXTRA
-from detectors.external.labels import Output
+from detectors.external.labels import Output, output_of
 from detectors.external.pack import Pack
 
-__all__ = ["Classifier", "Network", "load"]
+__all__ = ["Classifier", "Network", "load", "usable"]
 
 _log = logging.getLogger(__name__)
 
@@ -28,10 +27,6 @@ _LONGEST: Final = 512
 _POSITIONS_APART: Final = 2  # of a family's positions, those that no token has
 _ENDLESS: Final = 1_000_000  # a tokenizer without a limit says a number far above this
 _AUTO: Final = {"sequence": "AutoModelForSequenceClassification", "token": "AutoModelForTokenClassification"}
-_OUTPUTS: Final[Mapping[str, Output]] = {
-    "multi_label_classification": "sigmoid",
-    "single_label_classification": "softmax",
-}
 
 
 class Network(Protocol):
@@ -78,7 +73,7 @@ def load(pack: Pack, folder: Path, device: str) -> Classifier:
         library: Any = importlib.import_module("transformers")
     except ImportError:
         raise PackUnfit(f"{pack.file}: {EXTRA}") from None
-    device = _usable(pack, torch, device)
+    device = usable(pack, torch, device)
     library.logging.set_verbosity_error()
     library.logging.disable_progress_bar()
     alone: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -115,7 +110,7 @@ def load(pack: Pack, folder: Path, device: str) -> Classifier:
         device=device,
         tokenizer=_fast(pack, tokenizer),
         labels=tuple(str(config.id2label[at]) for at in range(config.num_labels)),
-        output=_output(pack, config),
+        output=output_of(pack, config.problem_type, config.num_labels),
         longest=_longest(pack, config, tokenizer),
         pad=_padding(pack, config, tokenizer),
         parameters=sum(int(part.numel()) for part in model.parameters()),
@@ -125,8 +120,8 @@ def load(pack: Pack, folder: Path, device: str) -> Classifier:
     return found
 
 
-def _usable(pack: Pack, torch: Any, device: str) -> str:
-    """The device; where there is no such card, the CPU, unless the pack itself asks for it."""
+def usable(pack: Pack, torch: Any, device: str) -> str:
+    """The device; where there is no such card, the CPU, unless the pack itself asks for it. Raises :class:`PackUnfit`."""
     if not device.startswith("cuda"):
         return device
     card = int(device.partition(":")[2] or 0)
@@ -155,20 +150,6 @@ def _fast(pack: Pack, tokenizer: Any) -> Any:
     backend.no_padding()
     backend.no_truncation()
     return backend
-
-
-def _output(pack: Pack, config: Any) -> Output:
-    stated = _OUTPUTS.get(str(config.problem_type))
-    output = pack.spec.output or ("softmax" if pack.spec.kind == "token" else stated)
-    if output is None:
-        raise pack.unfit(
-            ("output",),
-            "the model does not say whether its labels exclude each other; write output: softmax where they do, sigmoid "
-            "where several can hold",
-        )
-    if output == "softmax" and config.num_labels < 2:
-        raise pack.unfit(("output",), "a softmax of one label is always 1; write output: sigmoid")
-    return output
 
 
 def _longest(pack: Pack, config: Any, tokenizer: Any) -> int:

@@ -231,9 +231,9 @@ class Pack:
         digest = hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=6).hexdigest()
         return f"{self.spec.name}@{digest}"
 
-    def unfit(self, place: Place, message: str) -> PackUnfit:
+    def unfit(self, place: Place, message: str, kind: type[PackUnfit] = PackUnfit) -> PackUnfit:
         """The error about a place of the file."""
-        return PackUnfit(f"{self.file}:{self.document.line(place)}: {message}")
+        return kind(f"{self.file}:{self.document.line(place)}: {message}")
 
 
 def pack_file(name: str | Path) -> Path:

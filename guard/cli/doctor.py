@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import Enum
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.text import Text
 
+from guard.cli.finding import Finding, Grade
+from guard.cli.pack_findings import pack_findings, unserved
 from guard.settings import Settings
 from guard.supervise import probes
 from guard.supervise.paths import Paths
@@ -24,23 +24,6 @@ __all__ = ["Finding", "Grade", "examine", "findings"]
 _SECONDS: Final = 2.0
 _ASK_SECONDS: Final = 5.0
 _SECRET_FILES: Final = ("first-key", "first-reviewer", "postgres-handrail", "postgres-postgres", "master.key")
-
-
-class Grade(Enum):
-    """How good a finding is."""
-
-    GOOD = ("ok", "green")
-    NOTE = ("look", "yellow")
-    BAD = ("fault", "bold red")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. ``what``: a word or two. ``says``: a sentence, with what to do where it is not good."""
-
-    grade: Grade
-    what: str
-    says: str
 
 
 def examine(settings: Settings, console: Console) -> int:
@@ -65,7 +48,8 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield from _deliveries(settings, paths)
     yield from _evidence(settings, paths)
     yield from _opinions(settings, paths)
-    yield _scorer(paths)
+    yield from pack_findings(settings)
+    yield from _scorer(settings, paths)
     yield _gateway(settings, paths)
     yield _console(paths)
     yield _policy(settings)
@@ -263,39 +247,41 @@ def _migrations(found: object) -> Finding:
     return Finding(Grade.GOOD, "PostgreSQL", f"version {version}, migrated up to {found.applied[-1]}")
 
 
-def _scorer(paths: Paths) -> Finding:
+def _scorer(settings: Settings, paths: Paths) -> Iterator[Finding]:
     from detectors.errors import DetectorError
     from detectors.scorer.client import ScorerClient
 
-    async def ask() -> Finding:
+    async def ask() -> list[Finding]:
         if not await probes.accepts(paths.scorer_socket):
-            return Finding(Grade.NOTE, "scorer", "it does not run; `handrail up` starts it")
+            return [Finding(Grade.NOTE, "scorer", "it does not run; `handrail up` starts it")]
         client = ScorerClient(paths.scorer_socket)
         began = time.monotonic()
         try:
             if not await client.start(_SECONDS):
-                return Finding(Grade.BAD, "scorer", f"it does not answer: {client.trouble or 'no reason is known'}")
+                return [Finding(Grade.BAD, "scorer", f"it does not answer: {client.trouble or 'no reason is known'}")]
             report = await client.health(deadline=_SECONDS)
         finally:
             await client.close()
-        ailing = [name for name, tier in report["tiers"].items() if not tier["answers"]]
-        if ailing:
-            return Finding(Grade.BAD, "scorer", f"{', '.join(ailing)} does not answer; see {paths.logs / 'scorer.log'}")
-        for tier in report["tiers"].values():
-            device = tier.get("device")
-            if device is not None and device["used"] != device["wanted"]:
-                return Finding(
-                    Grade.BAD,
-                    "scorer",
-                    f"the model runs on {device['used']}, not on {device['wanted']}: {device['trouble']}",
-                )
         took = (time.monotonic() - began) * 1000
-        return Finding(Grade.GOOD, "scorer", f"{report['model']} answers (process {report['pid']}, {took:.0f} ms)")
+        return [_health(report, took, paths), *unserved(settings, report["tiers"])]
 
     try:
-        return asyncio.run(ask())
+        yield from asyncio.run(ask())
     except DetectorError as error:
-        return Finding(Grade.BAD, "scorer", f"{error}; see {paths.logs / 'scorer.log'}")
+        yield Finding(Grade.BAD, "scorer", f"{error}; see {paths.logs / 'scorer.log'}")
+
+
+def _health(report: Mapping[str, Any], took: float, paths: Paths) -> Finding:
+    """What the scorer says of itself after ``took`` milliseconds."""
+    ailing = [name for name, tier in report["tiers"].items() if not tier["answers"]]
+    if ailing:
+        return Finding(Grade.BAD, "scorer", f"{', '.join(ailing)} does not answer; see {paths.logs / 'scorer.log'}")
+    for tier in report["tiers"].values():
+        device = tier.get("device")
+        if device is not None and device["used"] != device["wanted"]:
+            says = f"the model runs on {device['used']}, not on {device['wanted']}: {device['trouble']}"
+            return Finding(Grade.BAD, "scorer", says)
+    return Finding(Grade.GOOD, "scorer", f"{report['model']} answers (process {report['pid']}, {took:.0f} ms)")
 
 
 def _gateway(settings: Settings, paths: Paths) -> Finding:
