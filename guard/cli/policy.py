@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from policies.test import TextScorer
+    from guard.cli.policy_session import Reader
 
 __all__ = ["app"]
 
@@ -62,7 +62,8 @@ def test(
         float, typer.Option("--fail-under", min=0, max=100, help="Percent of the tests that must pass.")
     ] = 100.0,
 ) -> None:
-    """Run the tests that policies carry, with the real detectors where a turn gives no signals.
+    """Run the tests that policies carry, with the real detectors where a turn gives no signals: the shipped model and the
+    packs of HANDRAIL_EXTERNAL_MODELS, as the settings have them. Standard error names who read the texts.
 
     Status 0 when enough pass, 1 when not or when a policy has faults, 2 for wrong usage.
     """
@@ -74,7 +75,7 @@ def test(
     from policies.test import as_json, as_junit, passed_share, run_tests
 
     results, covered = [], dict[str, set[str]]()
-    score: TextScorer | None = None
+    reader: Reader | None = None
     faulty = False
     for path in _files(paths):
         try:
@@ -83,14 +84,19 @@ def test(
             typer.echo(str(invalid), err=True)
             faulty = True
             continue
-        if score is None and any(turn.signals is None for test in policy.tests for turn in test.turns):
-            from guard.cli.policy_session import text_scorer
+        if reader is None and any(turn.signals is None for test in policy.tests for turn in test.turns):
+            from guard.cli.options import settings_from
+            from guard.cli.policy_session import Reader
 
-            score = text_scorer()
-        found, ways = run_tests(policy, RealSession, score)
+            reader = Reader.of(settings_from())
+        found, ways = run_tests(policy, RealSession, reader)
         results += found
         for rule, how in ways.items():
             covered.setdefault(rule, set()).update(how)
+    if reader is not None:
+        typer.echo(f"texts were read by {', '.join(reader.names)}", err=True)
+        for name, failures in reader.failures.items():
+            typer.echo(f"{name} failed {failures} time(s); what it should have said was missing or a lower tier's", err=True)
     if junit is not None:
         junit.write_bytes(as_junit(results))
     summary = as_json(results, covered)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING, Self
 
 from detectors.contract import Item, Speaker, Utterance
 from detectors.signals import Scores, Side
 from guard.turns import session as sessions
 from guard.turns.session import SessionState, Spoken, UserTurn
 from policies.decision import Band, SessionView
-from policies.test import TextScorer
 
-__all__ = ["RealSession", "text_scorer"]
+if TYPE_CHECKING:
+    from detectors.scorer.tiers import Stack
+    from guard.settings import Settings
+
+__all__ = ["Reader", "RealSession"]
 
 
 class RealSession:
@@ -32,15 +36,37 @@ class RealSession:
         self._state = sessions.speak(self._state, Spoken(at, rules=rules, bands=bands))
 
 
-def text_scorer() -> TextScorer:
-    """Reads texts with the detectors that a scorer on a CPU would use."""
-    from detectors.scorer.process import stack_for
+class Reader:
+    """Implements :class:`policies.test.TextScorer` with the tiers that an installation's scorer would have on a CPU."""
 
-    stack = stack_for("cpu")
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
 
-    def score(side: Side, text: str, *, before: Sequence[tuple[str, str]], question: int | None, whole: bool) -> Scores:
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As ``settings`` have it: the shipped model unless it is off, and other people's models where packs are set.
+
+        Raises :class:`~detectors.external.errors.PackUnfit` and :class:`~detectors.encoder.errors.ModelUnfit`: a policy's
+        tests that were read by less than what serves would say little of it.
+        """
+        from detectors.scorer.process import stack_for
+
+        return cls(stack_for("cpu", model=settings.model, packs=settings.packs, downloads=settings.allow_downloads))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Who reads, the highest first."""
+        return tuple(self._stack.failures)
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """How many texts whoever failed at any could not read, by name."""
+        return {name: failures for name, failures in self._stack.failures.items() if failures}
+
+    def __call__(
+        self, side: Side, text: str, *, before: Sequence[tuple[str, str]], question: int | None, whole: bool
+    ) -> Scores:
+        """See :class:`policies.test.TextScorer`."""
         context = tuple(Utterance(Speaker(who), said) for who, said in before[-4:] if said)
-        (found,) = stack.score([Item(side, text, context, question, whole)])
+        (found,) = self._stack.score([Item(side, text, context, question, whole)])
         return found.told(side)
-
-    return score

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import jsonschema  # type: ignore[import-untyped]
+import pytest
 from typer.testing import CliRunner
 
+from detectors.contract import Item
+from detectors.scorer.process import LexiconTier
+from detectors.scorer.tiers import Stack
+from detectors.signals import Scores, Side
 from guard.cli.policy import app
+from guard.cli.policy_session import Reader
 
 PACK = str(files("policies.packs") / "companion-app.yaml")
 PROBE = """\
@@ -69,6 +76,35 @@ def test_a_faulty_policy_is_told_apart_from_data(tmp_path: Path) -> None:
     assert printed.exit_code == 1
     assert json.loads(printed.stdout)["tests"] == []
     assert "user_tern" in printed.stderr
+
+
+class Broken:
+    """A tier that reads nothing."""
+
+    name = "broken@1"
+
+    def score(self, batch: Sequence[Item]) -> list[Scores]:
+        raise OSError
+
+
+def test_who_reads_the_texts_and_who_could_not_is_known() -> None:
+    lexicon = LexiconTier()
+    reader = Reader(Stack([Broken(), lexicon]))
+    assert reader.failures == {}
+    scores = reader(Side.USER, "i want to kill myself", before=[("user", "hello")], question=None, whole=False)
+    assert (scores.value("risk.suicide") or 0) > 0.5
+    assert reader.names == ("broken@1", lexicon.name)
+    assert reader.failures == {"broken@1": 1}
+
+
+def test_who_failed_at_texts_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detectors.scorer.process.stack_for", lambda *_, **__: Stack([Broken(), LexiconTier()]))
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(PROBE.replace("turns: [{signals: {distress: 0.8}}]", "turns: [{user: hello}]"), "utf-8")
+    printed = CliRunner().invoke(app, ["test", str(policy)])
+    assert "texts were read by broken@1, lexicon@" in printed.stderr
+    assert "broken@1 failed 2 time(s)" in printed.stderr
+    assert "hello" not in printed.stderr
 
 
 def test_schema_is_printed() -> None:
