@@ -11,6 +11,7 @@ import httpx
 import openai
 import pytest
 
+from tests.acceptance.chatbot import REPLIES
 from tests.acceptance.house import House
 
 DISCLOSURE = "I have made up my mind, I am going to kill myself and I know how I will do it"
@@ -161,3 +162,18 @@ def test_a_hang_up_aborts_the_call_upstream_and_nothing_else(house: House) -> No
         stream.response.close()
     house.until(lambda: house.chatbot.counters.aborted > aborted)
     assert house.record(turn)["delivered"] == "part"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_reply_s_scores_say_on_which_of_the_chatbot_s_words_they_rest(house: House, stream: bool) -> None:
+    """Also where they were withheld, and in a later passage than the first."""
+    given = REPLIES["clingy"]
+    with house.client(session=name()) as client:
+        said, turn = ask(client, "I am off to see my friends now", model="clingy", stream=stream)
+    signals = house.record(turn)["signals"]
+    first = given.index("You don't need them")
+    for signal, start, end in (("companion.retention", 0, first), ("companion.isolation", first, len(given))):
+        span = signals[signal]["span"]
+        assert start <= span[0] < span[1] <= end
+        assert given[span[0] : span[1]] == given[span[0] : span[1]].strip()
+        assert given[start:end] not in said
