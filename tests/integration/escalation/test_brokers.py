@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
+from tests import scripted_server as behave
 from tests.brokers import Broker, RabbitMQ, Redis
-from tests.integration.escalation import receiver as behave
 from tests.integration.escalation.house import House, children
 from tests.integration.escalation.receiver import Receiver
 

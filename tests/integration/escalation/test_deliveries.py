@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from guard.escalation.signing import webhook_id
 from guard.telemetry.exposition import expose
-from tests.integration.escalation import receiver as behave
+from tests import scripted_server as behave
 from tests.integration.escalation.house import WAITS, House, Worker
 from tests.integration.escalation.receiver import Receiver
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from guard.escalation.clock import _LEADER
-from tests.integration.escalation import receiver as behave
+from tests import scripted_server as behave
 from tests.integration.escalation.house import House, Worker, alive, children
 from tests.integration.escalation.receiver import Receiver
 from tests.postgres import Cluster

@@ -21,7 +21,7 @@ from guard.escalation.errors import ChannelRefused, DeliveryNotFound
 from guard.escalation.ledger import Attempt, Ledger
 from guard.escalation.schedule import Answer, Schedule, settle
 from guard.escalation.signing import webhook_id
-from tests.integration.escalation import receiver as behave
+from tests import scripted_server as behave
 from tests.integration.escalation.house import House
 from tests.integration.escalation.receiver import Receiver
 
@@ -243,10 +243,8 @@ def test_the_commands(house: House, receiver: Receiver) -> None:
 def test_alerts_end_with_their_cause(house: House, receiver: Receiver) -> None:
     tenant, path = house.tenant(), f"/{uuid4()}"
     store = house.store()
-    behaviour = [behave.status(500), behave.status(410)]
-    gone = house.channel(
-        tenant, receiver.on(path, lambda handler, before: behaviour[before](handler, before)), topics=_CASES, name="desk"
-    )
+    behaviour = behave.first(1, behave.status(500), behave.status(410))
+    gone = house.channel(tenant, receiver.on(path, behaviour), topics=_CASES, name="desk")
     case = house.case(tenant, 3)
     for _ in range(2):
         house.tell(tenant, case_id=str(case), severity=3)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from http.server import BaseHTTPRequestHandler
 from uuid import UUID, uuid4
 
 import psycopg
@@ -27,7 +28,7 @@ from guard.escalation.webhook import Limits
 from guard.records.admin import channel_secret
 from guard.records.migrate import migrate, rollback
 from guard.settings import load_settings
-from tests.integration.escalation import receiver as behave
+from tests import scripted_server as behave
 from tests.integration.escalation.house import House
 from tests.integration.escalation.receiver import Receiver
 
@@ -231,10 +232,9 @@ def test_a_success_counts_even_when_somebody_else_went_on(house: House, receiver
     tenant, path = house.tenant(), f"/{uuid4()}"
     entered, released = threading.Event(), threading.Event()
 
-    def answer(handler: object, before: int) -> None:
+    def answer(handler: BaseHTTPRequestHandler, request: behave.Request) -> None:
         entered.set()
-        released.wait(5)
-        behave.status(204)(handler, before)  # type: ignore[arg-type]
+        behave.hold(released, 5)(handler, request)
 
     channel = house.channel(tenant, receiver.on(path, answer))
     message = house.tell(tenant)

@@ -19,7 +19,7 @@ import pytest
 from guard.escalation.schedule import Answer
 from guard.escalation.signing import body, headers, secret_key
 from guard.escalation.webhook import Limits, Sender
-from tests.integration.escalation import receiver as behave
+from tests import scripted_server as behave
 from tests.integration.escalation.certificate import certify
 from tests.integration.escalation.house import new_secret
 from tests.integration.escalation.mailbox import badly

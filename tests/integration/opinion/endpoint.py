@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from guard.opinion.rubric import RUBRICS, Rubric
+from tests import scripted_server
+from tests.scripted_server import Behaviour, Request, ScriptedServer
 
-__all__ = ["Endpoint", "Seen", "answer", "completion", "raw", "refuse", "slow", "status"]
-
-Behaviour = Callable[[BaseHTTPRequestHandler, dict[str, Any]], None]
-"""Answers one request, whose body is the mapping."""
+__all__ = ["Endpoint", "Seen", "answer", "completion", "labels", "raw", "refuse", "slow", "status"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +19,7 @@ class Seen:
     """One request that came."""
 
     path: str
-    headers: Mapping[str, str]
+    headers: dict[str, str]
     body: dict[str, Any]
 
     @property
@@ -34,65 +30,23 @@ class Seen:
 
 
 @dataclass
-class Endpoint:
-    """Listens on a port of its own. ``behaviours`` are used up in order; after them every question is answered well."""
+class Endpoint(ScriptedServer):
+    """``behaviours`` are used up in order; after them every question is answered well."""
 
     seen: list[Seen] = field(default_factory=list)
     behaviours: list[Behaviour] = field(default_factory=list)
-    port: int = 0
-    _server: ThreadingHTTPServer | None = None
 
     @property
     def url(self) -> str:
         """As ``HANDRAIL_OPINION_URL`` has it."""
         return f"http://127.0.0.1:{self.port}/v1"
 
-    def start(self) -> Endpoint:
-        """Listens, on the same port as before if there was one."""
-        endpoint = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                endpoint.seen.append(Seen(self.path, headers, body))
-                behave = endpoint.behaviours.pop(0) if endpoint.behaviours else answer()
-                behave(self, body)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Silent."""
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            block_on_close = False
-
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                """A client that goes away is what some tests are about."""
-
-        self._server = Server(("127.0.0.1", self.port), Handler)
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def stop(self) -> None:
-        """Nobody listens any more."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
-
-
-def send(handler: BaseHTTPRequestHandler, code: int, content: bytes, headers: Mapping[str, str] | None = None) -> None:
-    """A whole response."""
-    handler.send_response(code)
-    handler.send_header("content-type", "application/json")
-    handler.send_header("content-length", str(len(content)))
-    for name, value in (headers or {}).items():
-        handler.send_header(name, value)
-    handler.end_headers()
-    handler.wfile.write(content)
+    def take(self, request: Request) -> Behaviour:
+        """Questions are POSTs; nothing else is answered."""
+        if request.method != "POST":
+            return status(501)
+        self.seen.append(Seen(request.path, request.headers, json.loads(request.body)))
+        return self.behaviours.pop(0) if self.behaviours else answer()
 
 
 def completion(content: str | None, *, refusal: str | None = None, finish: str = "stop") -> bytes:
@@ -108,46 +62,32 @@ def labels(rubric: Rubric, **chosen: int | str) -> dict[str, int | str]:
     return {label.name: 0 if label.values[0] == 0 else "no" for label in rubric.labels} | chosen
 
 
+def status(code: int, content: bytes = b"{}", **headers: str) -> Behaviour:
+    """Answers with a status and JSON. Underscores in a header's name are hyphens."""
+    return scripted_server.status(code, content, content_type="application/json", **headers)
+
+
 def answer(**chosen: int | str) -> Behaviour:
     """Answers by the schema that the request has."""
 
-    def behave(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
-        name = body["response_format"]["json_schema"]["name"]
+    def behave(handler: BaseHTTPRequestHandler, request: Request) -> None:
+        name = json.loads(request.body)["response_format"]["json_schema"]["name"]
         rubric = next(rubric for rubric in RUBRICS.values() if name == f"{rubric.name}_labels")
-        send(handler, 200, completion(json.dumps(labels(rubric, **chosen))))
+        raw(completion(json.dumps(labels(rubric, **chosen))))(handler, request)
 
     return behave
 
 
 def raw(content: bytes) -> Behaviour:
     """Answers 200 with these bytes."""
-    return lambda handler, body: send(handler, 200, content)
+    return status(200, content)
 
 
-def refuse(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
+def refuse() -> Behaviour:
     """Declines, as OpenAI's endpoint says so."""
-    send(handler, 200, completion(None, refusal="I cannot help with that."))
+    return raw(completion(None, refusal="I cannot help with that."))
 
 
-def status(code: int, content: bytes = b"{}", **headers: str) -> Behaviour:
-    """Answers with a status. Underscores in a header's name are hyphens."""
-    return lambda handler, body: send(handler, code, content, {k.replace("_", "-"): v for k, v in headers.items()})
-
-
-def slow(seconds: float) -> Behaviour:
-    """Sends a byte at a time and never ends within ``seconds``."""
-
-    def behave(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
-        handler.send_response(200)
-        handler.send_header("content-length", "1000000")
-        handler.end_headers()
-        until = time.monotonic() + seconds
-        try:
-            while time.monotonic() < until:
-                handler.wfile.write(b" ")
-                handler.wfile.flush()
-                time.sleep(0.02)
-        except OSError:
-            pass
-
-    return behave
+def slow() -> Behaviour:
+    """Sends a byte at a time and never ends."""
+    return scripted_server.drip(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n", b" ", 0.02)

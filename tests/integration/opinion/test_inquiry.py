@@ -13,6 +13,7 @@ from guard.opinion.redaction import scorer_at
 from guard.opinion.rubric import RUBRICS
 from tests.integration.opinion.endpoint import answer, completion, labels, raw, refuse, slow, status
 from tests.integration.opinion.office import Office, near, scored
+from tests.scripted_server import Behaviour
 
 _SAID = "since the autumn everything is grey marmalade to me"
 
@@ -169,11 +170,11 @@ def test_a_second_try_may_fit(office: Office) -> None:
 
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
-    [(refuse, "declined"), (raw(completion(None, finish="content_filter")), "content_filter")],
+    [(refuse(), "declined"), (raw(completion(None, finish="content_filter")), "content_filter")],
 )
-def test_a_refusal_is_recorded_as_one(office: Office, behaviour: object, reason: str) -> None:
+def test_a_refusal_is_recorded_as_one(office: Office, behaviour: Behaviour, reason: str) -> None:
     office.turn(office.tenant(), user=_SAID)
-    office.endpoint.behaviours.append(behaviour)  # type: ignore[arg-type]
+    office.endpoint.behaviours.append(behaviour)
     (row,) = office.go()
     assert (row["state"], row["reason"]) == ("refused", reason)
     assert len(office.endpoint.seen) == 1
@@ -223,7 +224,7 @@ def test_an_endpoint_that_is_away_is_left_alone_and_met_by_no_storm(office: Offi
 
 def test_an_endpoint_that_drips_is_cut_off(office: Office) -> None:
     office.turn(office.tenant(), user=_SAID)
-    office.endpoint.behaviours.append(slow(30))
+    office.endpoint.behaviours.append(slow())
     office.go(seconds=0.4)
     (row,) = office.opinions()
     assert (row["state"], row["reason"], row["attempts"]) == ("asked", "timeout", 1)
