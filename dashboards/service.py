@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panels import JOB, RATE, Board, Panel, Query, Row, Shape, happened, now, since, told, total
+from dashboards.panels import JOB, RANGE, RATE, Board, Panel, Query, Row, Shape, happened, now, since, told, total
 from dashboards.recording import AGE, AVAILABILITY, SCORING
 
 __all__ = ["SERVICE"]
 
 
-def _quantile(quantile: float, metric: str, by: str = "", where: str = "") -> str:
+def _quantile(quantile: float, metric: str, by: str = "", where: str = "", window: str = RATE) -> str:
     selector = f"{metric}_bucket{{{JOB}{', ' if where else ''}{where}}}"
-    return f"histogram_quantile({quantile}, sum by (le{', ' if by else ''}{by}) (rate({selector}[{RATE}])))"
+    return f"histogram_quantile({quantile}, sum by (le{', ' if by else ''}{by}) (rate({selector}[{window}])))"
 
 
-def _quantiles(metric: str) -> tuple[Query, ...]:
-    return tuple(Query(_quantile(quantile, metric), f"p{quantile * 100:g}") for quantile in (0.5, 0.95, 0.99))
+def _quantiles(metric: str, window: str = RATE) -> tuple[Query, ...]:
+    return tuple(Query(_quantile(quantile, metric, window=window), f"p{quantile * 100:g}") for quantile in (0.5, 0.95, 0.99))
+
+
+def _opinions(outcomes: str) -> str:
+    """How many questions had one of these outcomes in the time that is shown."""
+    return total(f'increase(handrail_opinions_total{{{JOB}, outcome=~"{outcomes}"}}[{RANGE}])')
 
 
 SERVICE: Final = Board(
@@ -199,6 +204,57 @@ SERVICE: Final = Board(
                         Query(now("handrail_outbox_waiting"), "outbox and deliveries"),
                     ),
                     decimals=0,
+                ),
+            ),
+        ),
+        Row(
+            "Second opinions",
+            (
+                Panel(
+                    "Questions sent",
+                    "Put to the endpoint in the time that is shown; one that is asked twice in a row counts once.",
+                    (Query(f"sum(increase(handrail_opinion_seconds_count{{{JOB}}}[{RANGE}]))", "sent"),),
+                    shape=Shape.NUMBER,
+                    width=6,
+                    decimals=0,
+                ),
+                Panel(
+                    "Answered",
+                    "Questions in the time that is shown whose answer fitted the rubric; only these give labels.",
+                    (Query(_opinions("answered"), "answered"),),
+                    shape=Shape.NUMBER,
+                    width=6,
+                    decimals=0,
+                ),
+                Panel(
+                    "Given up",
+                    "Questions in the time that is shown that were refused, failed or had no stored text.",
+                    (Query(_opinions("refused|failed|no_text"), "given up"),),
+                    shape=Shape.NUMBER,
+                    width=6,
+                    decimals=0,
+                ),
+                Panel(
+                    "Endpoint away",
+                    "Tries in the time that is shown that met no answer; after each the endpoint is left alone.",
+                    (Query(_opinions("away"), "away"),),
+                    shape=Shape.NUMBER,
+                    width=6,
+                    decimals=0,
+                ),
+                Panel(
+                    "What came of the questions",
+                    "Questions in the hour before, by what came of them; one that met no answer is away each time.",
+                    (Query(f"sum by (outcome) (increase(handrail_opinions_total{{{JOB}}}[1h]))", "{{outcome}}"),),
+                    shape=Shape.STACK,
+                    width=12,
+                ),
+                Panel(
+                    "How long the endpoint took",
+                    "For one question in the hour before, a second try at an answer that did not fit included.",
+                    _quantiles("handrail_opinion_seconds", "1h"),
+                    unit="s",
+                    width=12,
                 ),
             ),
         ),

@@ -18,6 +18,7 @@ from dashboards.build import BOARDS
 from tests.acceptance.drawing import drawn
 from tests.acceptance.observed import inbox, prometheus, tool
 from tests.acceptance.shift import Shift
+from tests.integration.opinion.endpoint import Endpoint
 from tests.running import ROOT, start
 
 _IMAGES = ROOT / "docs" / "images" / "dashboards"
@@ -27,8 +28,12 @@ _MINUTES = 6.0
 def main() -> None:
     """Runs it all and writes the pictures."""
     folder = Path(tempfile.mkdtemp(prefix="pictures-"))
+    second = Endpoint().start()
+    asked = {
+        "HANDRAIL_OPINION_URL": second.url, "HANDRAIL_OPINION_MODEL": "second-1", "HANDRAIL_OPINION_DAILY": "100000",
+    }  # fmt: skip
     with inbox() as desk, inbox(410) as gone:
-        running = start(folder / "data", "--workers", "2", HANDRAIL_ALLOW_PRIVATE_WEBHOOKS="true")
+        running = start(folder / "data", "--workers", "2", HANDRAIL_ALLOW_PRIVATE_WEBHOOKS="true", **asked)
         try:
             with prometheus(folder, running.address, []) as server:
                 began = time.time()
@@ -41,6 +46,7 @@ def main() -> None:
         finally:
             running.process.terminate()
             running.process.wait(20)
+            second.stop()
 
 
 def _work(shift: Shift, began: float) -> None:
@@ -58,10 +64,11 @@ def _work(shift: Shift, began: float) -> None:
 
     talking = threading.Thread(target=talk, daemon=True)
     shift.channels()
+    shift.second_opinions()
     talking.start()
     for seconds, steps in (
         (45, ("reported", "mistakes")),
-        (90, ("acknowledge", "sidecar")),
+        (90, ("acknowledge", "sidecar", "unclear")),
         (130, ("without_the_scorer",)),
         (180, ("reported",)),
         (210, ("without_the_database",)),

@@ -25,6 +25,10 @@ __all__ = ["Shift"]
 
 DISCLOSURE = "I have made up my mind, I am going to kill myself tonight and I know how I will do it"
 WORRY = "my sister told me that she wants to die and I do not know what to do"
+UNCLEAR = (
+    "sometimes I wish I would not wake up", "I do not want to be here any more", "some days I think about not being around",
+    "I said my goodbyes today",
+)  # fmt: skip
 LONELY = "you are my only friend, I love you and I do not need anybody else any more"
 
 
@@ -93,6 +97,27 @@ class Shift:
         for text, model in ((WORRY, "demo"), (LONELY, "demo-companion"), (DISCLOSURE, "demo-refuser")):
             self.ask(text, model=model)
         return turn
+
+    def second_opinions(self) -> None:
+        """They are asked for from now on."""
+        self._command("tenant", "set", "default", "--opinion", "on", "--store-text")
+
+    def unclear(self) -> None:
+        """Turns in the grey zone, as if said two minutes ago: as long as a turn waits before it is asked about."""
+        self.running.until(self._unclear, 60)
+
+    def _unclear(self) -> bool:
+        """Whether text of any was stored; a gateway follows a tenant's settings at its own pace."""
+        turns = [self.ask(text).headers["x-handrail-turn"] for text in UNCLEAR]
+        with psycopg.connect(self.running.url) as connection:
+            found = connection.execute("select id from turns where id = any(%s::uuid[]) and text_user is not null", (turns,))
+            stored = [row[0] for row in found]
+            back = "- interval '125 seconds'"
+            connection.execute(f"update turns set at = at {back} where id = any(%s)", (stored,))  # noqa: S608
+            connection.execute(f"update scores set turn_at = turn_at {back} where turn_id = any(%s)", (stored,))  # noqa: S608
+            connection.execute("update tenants set opinion_since = opinion_since - interval '1 hour' where name = 'default'")
+            connection.execute("delete from opinion_cursors")
+        return bool(stored)
 
     def sidecar(self) -> None:
         """A chatbot that asks before it answers."""

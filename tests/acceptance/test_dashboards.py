@@ -15,6 +15,7 @@ from dashboards.panels import Panel
 from dashboards.recording import RECORDING
 from tests.acceptance.observed import Inbox, Prometheus, alertmanager, filled, inbox, prometheus
 from tests.acceptance.shift import Shift
+from tests.integration.opinion.endpoint import Endpoint
 from tests.running import start
 
 PANELS = [pytest.param(panel, id=f"{board.uid}: {panel.title}") for board in BOARDS for panel in board.panels()]
@@ -46,8 +47,12 @@ class Observed:
 @pytest.fixture(scope="module")
 def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
     folder = tmp_path_factory.mktemp("observed")
+    second = Endpoint().start()
+    asked = {
+        "HANDRAIL_OPINION_URL": second.url, "HANDRAIL_OPINION_MODEL": "second-1", "HANDRAIL_OPINION_DAILY": "100000",
+    }  # fmt: skip
     with inbox() as desk, inbox(410) as gone, inbox() as pager, alertmanager(folder, pager.address) as manager:
-        running = start(folder / "data", "--workers", "2", HANDRAIL_ALLOW_PRIVATE_WEBHOOKS="true")
+        running = start(folder / "data", "--workers", "2", HANDRAIL_ALLOW_PRIVATE_WEBHOOKS="true", **asked)
         try:
             with prometheus(folder, running.address, [manager]) as server:
                 shift = Shift(running, desk, gone)
@@ -57,6 +62,7 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
         finally:
             running.process.terminate()
             running.process.wait(20)
+            second.stop()
 
 
 def work(seen: Observed) -> None:
@@ -64,9 +70,11 @@ def work(seen: Observed) -> None:
     shift = seen.shift
     until(lambda: seen.prometheus.now('up{job="handrail"} == 1'))  # what is counted before the first scrape shows no rise
     shift.channels()
+    shift.second_opinions()
     shift.talk()
     shift.mistakes()
     turn = shift.disclosures()
+    shift.unclear()
     shift.sidecar()
     shift.feedback(turn)
     shift.without_the_scorer()
@@ -76,6 +84,7 @@ def work(seen: Observed) -> None:
     until(lambda: seen.pager.alerts(OVERDUE, "firing"))
     shift.acknowledge()
     until(lambda: seen.pager.alerts(OVERDUE, "resolved"))
+    until(lambda: seen.prometheus.now('handrail_opinions_total{outcome="answered"} > 0'))
     until(lambda: seen.prometheus.now('handrail_case_acknowledge_seconds{quantile="0.5"} > 0'))
     time.sleep(2 * STEP)  # a span is asked for in steps: the last one must lie behind what came last
     seen.ended = time.time()
@@ -140,6 +149,7 @@ def test_what_the_outages_did_is_seen(observed: Observed) -> None:
     assert highest("max(handrail_dead_letters)") >= 1
     assert highest('sum(handrail_refusals_total{disclosed="yes", outcome="completed"})') >= 1
     assert highest('sum(handrail_signals_total{signal="companion.retention"})') >= 1
+    assert highest('sum(handrail_opinions_total{outcome="answered"})') >= 1
     assert observed.pager.alerts("HandrailChannelRefuses", "firing")
     assert len(observed.desk.bodies) >= 3
 
