@@ -24,6 +24,11 @@ def _opinions(outcomes: str) -> str:
     return total(f'increase(handrail_opinions_total{{{JOB}, outcome=~"{outcomes}"}}[{RANGE}])')
 
 
+_DIFFERENT: Final = (
+    "sum by (signal, agreement) "
+    f'(increase(handrail_opinion_signals_total{{{JOB}, agreement=~"scored_only|second_only"}}[1h]))'
+)
+
 SERVICE: Final = Board(
     "handrail-service",
     "Handrail: service health",
@@ -247,14 +252,17 @@ SERVICE: Final = Board(
                     "Questions in the hour before, by what came of them; one that met no answer is away each time.",
                     (Query(f"sum by (outcome) (increase(handrail_opinions_total{{{JOB}}}[1h]))", "{{outcome}}"),),
                     shape=Shape.STACK,
-                    width=12,
                 ),
                 Panel(
                     "How long the endpoint took",
                     "For one question in the hour before, a second try at an answer that did not fit included.",
                     _quantiles("handrail_opinion_seconds", "1h"),
                     unit="s",
-                    width=12,
+                ),
+                Panel(
+                    "Where scores and opinions differ",
+                    "Times in the hour before that only one of both said that a signal is there; the eight highest.",
+                    (Query(f"topk(8, {_DIFFERENT} > 0)", "{{signal}}, {{agreement}}"),),
                 ),
             ),
         ),

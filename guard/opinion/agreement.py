@@ -37,6 +37,15 @@ class Pair:
     second: bool | None
     conversation: UUID
 
+    @property
+    def word(self) -> str:
+        """``both``, ``scored_only``, ``second_only``, ``neither`` or ``unsure``, as :class:`Agreement` counts."""
+        if self.second is None:
+            return "unsure"
+        if self.scored:
+            return "both" if self.second else "scored_only"
+        return "second_only" if self.second else "neither"
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:

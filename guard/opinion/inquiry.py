@@ -7,7 +7,7 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -18,12 +18,15 @@ from detectors.errors import ScorerUnavailable
 from detectors.pii.entity import EntityFinder
 from detectors.signals import Side
 from guard.escalation.store import Store
+from guard.opinion.agreement import pairs
 from guard.opinion.breaker import pause
 from guard.opinion.client import Client, Outcome, Reading, quotation
 from guard.opinion.endpoint import Endpoint
+from guard.opinion.record import scores_in
 from guard.opinion.redaction import SEARCH_SECONDS, Finders, redacted
 from guard.opinion.rubric import RUBRICS, Rubric, find
 from guard.opinion.sealed import opened
+from guard.opinion.thresholds import thresholds_of
 from guard.records.keys import Keys
 
 __all__ = ["BATCH", "LANE", "Batch", "Due", "Inquiry", "Meter"]
@@ -64,6 +67,14 @@ class Meter(Protocol):
     def opinion(self, outcome: str, seconds: float | None) -> None:
         """A question ended: ``answered``, ``refused``, ``failed``, ``away`` or ``no_text``; ``seconds``: how long the
         endpoint took, ``None`` where it was not asked."""
+        ...
+
+    def comparable(self, signals: Iterable[str]) -> None:
+        """What may be compared: counted from zero."""
+        ...
+
+    def compared(self, signal: str, agreement: str) -> None:
+        """A signal's score was set beside an opinion; ``agreement``: see :attr:`guard.opinion.agreement.Pair.word`."""
         ...
 
 
@@ -149,7 +160,8 @@ class Inquiry:
             self._away(tenant_id, Due(due.id, row["attempts"]), reading)
         else:
             self._store.run("endpoint_answers", {"endpoint": self._endpoint.digest})
-            self._settle(tenant_id, row, reading, cut=cut)
+            if self._settle(tenant_id, row, reading, cut=cut):
+                self._compare(rubric, row, reading)
         return reading.outcome
 
     def _said(self, tenant_id: UUID, row: Mapping[str, Any], rubric: Rubric) -> tuple[dict[str, str], bool]:
@@ -169,8 +181,8 @@ class Inquiry:
         written = orjson.dumps(detail, option=orjson.OPT_SORT_KEYS).decode()
         self._store.rows("note_asked", {"tenant_id": tenant_id, "subject": f"turn:{row['turn_id']}", "detail": written})
 
-    def _settle(self, tenant_id: UUID, row: Mapping[str, Any], reading: Reading, *, cut: bool) -> None:
-        self._store.run(
+    def _settle(self, tenant_id: UUID, row: Mapping[str, Any], reading: Reading, *, cut: bool) -> int:
+        return self._store.run(
             "settle",
             {
                 "tenant_id": tenant_id,
@@ -183,6 +195,13 @@ class Inquiry:
                 "cut": cut,
             },
         )
+
+    def _compare(self, rubric: Rubric, row: Mapping[str, Any], reading: Reading) -> None:
+        scored = self._store.rows("scores_of", {"id": row["id"]}) if reading.labels is not None else ()
+        for found in scored:
+            scores = scores_in(found)
+            for pair in pairs(rubric, reading.labels or {}, scores, thresholds_of(scores.model), row["turn_id"]):
+                self._meter.compared(pair.signal, pair.word)
 
     def _away(self, tenant_id: UUID, due: Due, reading: Reading) -> None:
         at = {"endpoint": self._endpoint.digest}

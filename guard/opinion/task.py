@@ -17,6 +17,7 @@ from guard.opinion.endpoint import Endpoint
 from guard.opinion.inquiry import Batch, Due, Inquiry, Meter
 from guard.opinion.planner import Planner
 from guard.opinion.redaction import Finders
+from guard.opinion.rubric import RUBRICS
 from guard.records.keys import Keys
 from guard.settings import Settings
 
@@ -64,6 +65,7 @@ class Opinions:
         if endpoint is None:
             return cls(store)
         keys = Keys.load(settings.home)
+        meter.comparable(name for rubric in RUBRICS.values() for name in rubric.signals)
         return cls(store, Planner(store, keys, endpoint), Inquiry(store, keys, endpoint, meter, finders))
 
     @property

@@ -28,6 +28,7 @@ __all__ = [
     "COUNTED",
     "DETECTOR_REASONS",
     "LAGS",
+    "OPINION_AGREEMENTS",
     "OPINION_OUTCOMES",
     "REFUSAL_OUTCOMES",
     "SEVERITIES",
@@ -60,6 +61,7 @@ BAD_REQUEST_REASONS: Final = (
 )  # fmt: skip
 REFUSAL_OUTCOMES: Final = ("completed", "added_to", "passed")
 OPINION_OUTCOMES: Final = ("answered", "refused", "failed", "away", "no_text")
+OPINION_AGREEMENTS: Final = ("both", "scored_only", "second_only", "neither", "unsure")
 
 COUNTED: Final = frozenset(
     signal.name
@@ -130,6 +132,11 @@ class Metrics:
         self._opinion_seconds = make.histogram(
             "handrail_opinion_seconds", "How long the endpoint of second opinions took to answer", _OPINION_BUCKETS
         )[()]
+        self._compared = make.counter(
+            "handrail_opinion_signals_total",
+            "Signals whose scores were set beside a second opinion, by which of both say that they are there",
+            "signal agreement",
+        )
         self._queues = make.gauge("handrail_queue_depth", "What waits in a queue", "mostrecent", "queue")
         self.count = Count(make)
         """What is counted in the database, by one process of each machine."""
@@ -212,6 +219,17 @@ class Metrics:
         self._opinions[(outcome,)].inc()
         if seconds is not None:
             self._opinion_seconds.observe(seconds)
+
+    def comparable(self, signals: Iterable[str]) -> None:
+        """What :meth:`compared` may count starts from zero."""
+        for signal, agreement in product(COUNTED.intersection(signals), OPINION_AGREEMENTS):
+            self._compared[signal, agreement]
+
+    def compared(self, signal: str, agreement: str) -> None:
+        """A signal's score was set beside a second opinion; ``agreement`` is one of :data:`OPINION_AGREEMENTS`. What is not
+        in :data:`COUNTED` is not counted."""
+        if signal in COUNTED:
+            self._compared[signal, agreement].inc()
 
     def queue(self, name: str, depth: int) -> None:
         """How much waits in a queue."""

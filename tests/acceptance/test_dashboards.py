@@ -22,9 +22,9 @@ PANELS = [pytest.param(panel, id=f"{board.uid}: {panel.title}") for board in BOA
 OVERDUE = "HandrailCaseOverdue"
 LABELS = {
     "__name__", "instance", "job", "le",
-    "action", "class", "code", "deadline", "detector", "disclosed", "hash", "kind", "name", "outcome", "process", "promise",
-    "protocol", "quantile", "queue", "reason", "role", "route", "rule", "severity", "signal", "stage", "state", "status",
-    "template", "until",
+    "action", "agreement", "class", "code", "deadline", "detector", "disclosed", "hash", "kind", "name",
+    "outcome", "process", "promise", "protocol", "quantile", "queue", "reason", "role", "route", "rule",
+    "severity", "signal", "stage", "state", "status", "template", "until",
 }  # fmt: skip
 
 

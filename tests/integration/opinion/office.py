@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -52,12 +52,20 @@ class Counts:
 
     outcomes: list[str] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    agreement: dict[str, str] = field(default_factory=dict)
 
     def opinion(self, outcome: str, seconds: float | None) -> None:
         """A question ended."""
         self.outcomes.append(outcome)
         if seconds is not None:
             self.seconds.append(seconds)
+
+    def comparable(self, signals: Iterable[str]) -> None:
+        """Starts from nothing."""
+
+    def compared(self, signal: str, agreement: str) -> None:
+        """A signal's score was set beside an opinion."""
+        self.agreement[signal] = agreement
 
 
 class _Store(Store):

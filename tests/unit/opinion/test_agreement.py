@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from uuid import UUID
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from detectors.signals import Scores, Side, Tier
 from guard.opinion.agreement import ENOUGH, Agreement, Pair, agreement, kappa, pairs
 from guard.opinion.rubric import RUBRICS
+from guard.telemetry.metrics import OPINION_AGREEMENTS
 
 _USER = RUBRICS[Side.USER]
 
@@ -37,6 +39,15 @@ def test_kappa_as_in_the_textbook() -> None:
     assert row.kappa.value == pytest.approx(0.4)
     assert row.kappa.low < 0.4 < row.kappa.high
     assert row.kappa.low > 0, "an interval of fifty turns"
+
+
+def test_a_pair_has_the_word_under_which_it_is_counted() -> None:
+    cells = {"both": 1, "scored_only": 2, "second_only": 3, "neither": 4, "unsure": 5}
+    found = _pairs(**cells)
+    assert Counter(pair.word for pair in found) == cells
+    row = _one(found)
+    assert {word: getattr(row, word) for word in cells} == cells
+    assert set(cells) == set(OPINION_AGREEMENTS)
 
 
 def test_few_turns_and_one_sided_answers_have_no_kappa() -> None:

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from detectors.scorer.client import Meter
 from guard.errors import StartFailed
-from guard.telemetry.metrics import CASE_STATES, COUNTED, DETECTOR_REASONS, Metrics
+from guard.telemetry.metrics import CASE_STATES, COUNTED, DETECTOR_REASONS, OPINION_AGREEMENTS, Metrics
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -54,6 +54,7 @@ def test_every_name_is_there_and_every_call_counts(metrics: Metrics) -> None:
     metrics.queue("scorer", 2)
     metrics.journal_limit(1024)
     metrics.opinion("answered", 1.5)
+    metrics.compared("risk.suicide", "scored_only")
     raw, content_type = metrics.render()
     assert content_type.startswith("text/plain; version=")
     assert names(raw) == {
@@ -69,7 +70,7 @@ def test_every_name_is_there_and_every_call_counts(metrics: Metrics) -> None:
         "handrail_outbox_oldest_timestamp_seconds", "handrail_deliveries", "handrail_delivery_oldest_timestamp_seconds",
         "handrail_dead_letters", "handrail_channels", "handrail_alerts_open", "handrail_heartbeat_timestamp_seconds",
         "handrail_feedback", "handrail_processes", "handrail_process_memory_bytes", "handrail_counted_timestamp_seconds",
-        "handrail_opinions_total", "handrail_opinion_seconds",
+        "handrail_opinions_total", "handrail_opinion_seconds", "handrail_opinion_signals_total",
     }  # fmt: skip
     got = read(raw)
     turn = (("action", "allow"), ("protocol", "chat.completions"), ("status", "full"))
@@ -93,6 +94,21 @@ def test_what_a_rate_is_taken_of_starts_at_zero(metrics: Metrics) -> None:
         assert got["handrail_decisions_total", (("severity", str(severity)),)] == 0
     for reason in DETECTOR_REASONS:
         assert got["handrail_detector_failures_total", (("detector", "scorer"), ("reason", reason))] == 0
+
+
+def test_what_second_opinions_may_say_starts_at_zero_and_is_of_signals_that_are_counted(metrics: Metrics) -> None:
+    def counted() -> dict[tuple[tuple[str, str], ...], float]:
+        found = read(metrics.render()[0]).items()
+        return {labels: value for (name, labels), value in found if name == "handrail_opinion_signals_total"}
+
+    assert counted() == {}, "where nobody is asked there is nothing to show"
+    metrics.comparable(["risk.suicide", "context.stated.minor"])
+    assert set(counted()) == {(("agreement", agreement), ("signal", "risk.suicide")) for agreement in OPINION_AGREEMENTS}
+    metrics.compared("risk.suicide", "second_only")
+    metrics.compared("context.stated.minor", "second_only")
+    assert {labels for labels, value in counted().items() if value} == {
+        (("agreement", "second_only"), ("signal", "risk.suicide"))
+    }
 
 
 def test_cases_that_are_gone_are_zero(metrics: Metrics) -> None:
