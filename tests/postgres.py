@@ -18,11 +18,12 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from tests.running import descendants
+from tests.running import alive, descendants
 
 __all__ = ["Cluster", "embedded"]
 
 _START_SECONDS = 30.0
+_END_SECONDS = 10.0
 
 
 def embedded(release: str = "pginstall18") -> Path:
@@ -112,10 +113,14 @@ class Cluster:
         process, self._process = self._process, None
         if process is None:
             return
-        for pid in [process.pid, *descendants(process.pid)]:
+        children = list(descendants(process.pid))
+        for pid in [process.pid, *children]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
+        deadline = time.monotonic() + _END_SECONDS
+        while any(alive(pid) for pid in children) and time.monotonic() < deadline:
+            time.sleep(0.005)  # as long as one holds the shared memory, no new server starts
 
     def remove(self) -> None:
         """Ends the server and removes its files."""
