@@ -184,7 +184,14 @@ def score(
 
     settings = settings_from(device=device)
     raise typer.Exit(
-        score_file(input, output, settings.scorer_device, packs=settings.packs, downloads=settings.allow_downloads)
+        score_file(
+            input,
+            output,
+            settings.scorer_device,
+            model=settings.model,
+            packs=settings.packs,
+            downloads=settings.allow_downloads,
+        )
     )
 
 

@@ -16,10 +16,13 @@ __all__ = ["score_file"]
 _SECONDS: Final = 10.0
 
 
-def score_file(source: Path, target: Path, device: Device, *, packs: Sequence[str] = (), downloads: bool = False) -> int:
+def score_file(
+    source: Path, target: Path, device: Device, *, model: bool = True, packs: Sequence[str] = (), downloads: bool = False
+) -> int:
     """Scores the last message of each row of ``source`` into ``target``; 1 where a row was bad, else 0.
 
-    ``packs``: other people's models beside ours. See :func:`guard.cli.rows.convert`.
+    ``model``: whether the shipped model scores above the lexicon. ``packs``: other people's models beside ours. See
+    :func:`guard.cli.rows.convert`.
     """
     from detectors.batch import score_rows
     from detectors.scorer.process import stack_for
@@ -27,7 +30,7 @@ def score_file(source: Path, target: Path, device: Device, *, packs: Sequence[st
 
     # Nobody waits for a single row: a model server may take its time.
     patient = replace(device, seconds=max(device.seconds, _SECONDS))
-    stack = stack_for(patient, packs=packs, downloads=downloads)
+    stack = stack_for(patient, model=model, packs=packs, downloads=downloads)
     bad = convert(source, target, "scoring", lambda lines: score_rows(lines, stack, asked=asked))
     for detector, failures in stack.failures.items():
         if failures:

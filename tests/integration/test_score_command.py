@@ -24,10 +24,10 @@ def environment() -> dict[str, str]:
     return {**clean, "PYTHONPATH": str(ROOT)}
 
 
-def score(source: Path, target: Path | str) -> subprocess.CompletedProcess[str]:
+def score(source: Path, target: Path | str, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(source, target),
-        env=environment(),
+        env={**environment(), **settings},
         cwd=source.parent,
         capture_output=True,
         text=True,
@@ -70,6 +70,15 @@ def test_scores_every_row_in_order(tmp_path: Path) -> None:
     assert "refusal.any" in found[3]["signals"]
     assert all("@" in one["model"] for one in found)
     assert list(tmp_path.iterdir()) == [source, target] or set(tmp_path.iterdir()) == {source, target}
+
+
+def test_without_the_model_the_lexicon_scores(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(row("a", ("user", "i want to die")), "utf-8")
+    assert score(source, target, HANDRAIL_MODEL="false").returncode == 0
+    (found,) = read(target)
+    assert found["model"].startswith("lexicon@")
+    assert found["signals"]["emotion.joy"] is None
 
 
 def test_bad_rows_stand_in_their_place_and_the_command_ends_with_1(tmp_path: Path) -> None:
