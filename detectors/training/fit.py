@@ -47,26 +47,26 @@ _ACTING: Final = 0.5  # policies act from here on
 
 @dataclass(frozen=True, slots=True)
 class _Budget:
-    """How many negatives may reach the value from which policies act: of all of them, and of the corpus's own, which are
-    look-alikes and neighbours."""
+    """How many negatives may reach the value from which policies act: of those of everyday sources, and of the corpus's own,
+    which are look-alikes and neighbours."""
 
-    all: float
+    everyday: float
     near: float
 
 
-_ACTED: Final = _Budget(0.005, 0.01)
+_ACTED: Final = _Budget(0.002, 0.02)
 _CALLED: Final = dict.fromkeys(
     (
         "risk.suicide_ge4", "risk.suicide_ge5", "risk.suicide_behaviour", "risk.suicide_high", "risk.method_seeking",
         "risk.means_information", "risk.command_voices", "risk.caregiver_harm", "abuse.danger_now", "violence.intent",
     ),
-    _Budget(0.002, 0.0075),
+    _Budget(0.001, 0.01),
 )  # fmt: skip
 """Signals of which one value alone calls a person within hours."""
 
 _PAGED: Final = dict.fromkeys(
     ("risk.emergency_now", "risk.suicide_imminent", "risk.overdose_or_withdrawal", "risk.medical_emergency"),
-    _Budget(0.001, 0.005),
+    _Budget(0.0005, 0.01),
 )
 """Signals of which one value alone pages somebody at once."""
 
@@ -165,11 +165,11 @@ def _held(
     calibration: Calibration, budget: _Budget, labels: Vector, logits: Vector, words: Vector, near: NDArray[np.bool_]
 ) -> Calibration:
     """The calibration with an offset so low that no more negatives reach the value from which policies act than ``budget``
-    has, of all and of the corpus's look-alikes (``near``) each."""
+    has, of everyday ones and of the corpus's look-alikes (``near``) each."""
     values = np.array([calibration.probability(float(x), float(w)) for x, w in zip(logits, words, strict=True)])
     lowest = _ACTING
-    for among, most in ((np.ones_like(near), budget.all), (near, budget.near)):
-        if (labels[among] < 0.5).any():
+    for among, most in ((~near, budget.everyday), (near, budget.near)):
+        if (labels[among] < 0.5).sum() * most >= 1:  # fewer show nothing
             curve = Ranking(labels[among], values[among]).curve()
             lowest = max(lowest, threshold_at_false_positives(curve, most))
     lowest = min(lowest, _BOUNDS[1])
