@@ -36,7 +36,6 @@ def train(
     rate: float | None = None,
     draw: Mapping[str, float] | None = None,
     words: bool = False,
-    rounding: float | None = None,
     device: str = "auto",
     name: str = "handrail-minilm",
     version: str = "0",
@@ -46,8 +45,7 @@ def train(
 
     ``init``: weights of an earlier run (its ``network.pt``) to start from. ``teachers``: those of runs whose word on
     emotions becomes part of the labels. ``draw``: how much of a source an epoch draws where that is not the default.
-    ``words``: trains word embeddings as well. ``rounding``: int8 is felt while training, and outliers cost so much. Raises
-    :class:`TrainingError`.
+    ``words``: trains word embeddings as well. Raises :class:`TrainingError`.
     """
     # With threads that spin while they wait, a neighbour on one of two cores makes a step ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -84,7 +82,7 @@ def train(
     network = pretrained_network(framer.tags, tokenizer)
     if init is not None:
         load_weights(network, init)
-    plan = Plan(seed=seed, epochs=epochs, minutes=minutes, bf16=device.startswith("cuda"), words=words, rounding=rounding)
+    plan = Plan(seed=seed, epochs=epochs, minutes=minutes, bf16=device.startswith("cuda"), words=words)
     if rate is not None:
         plan = replace(plan, rate=rate)
     if draw:

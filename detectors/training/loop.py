@@ -24,7 +24,6 @@ from detectors.signals import SIGNALS, Side
 from detectors.training.batches import Batch, collate, draw, drawn, highest, positive_weights
 from detectors.training.errors import RunUnfit
 from detectors.training.example import Example
-from detectors.training.rounding import Rounding
 from detectors.training.served import served
 
 __all__ = ["MIXTURE", "Plan", "Trainer", "infer", "load_weights", "save_weights"]
@@ -48,8 +47,7 @@ MIXTURE: Final[Mapping[str, float]] = {
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One run. ``minutes``: it ends by then, the learning rate fallen to nothing, however many epochs that makes.
-    ``words``: word embeddings are trained as well. ``teachers``: digests of the weights whose word is part of the labels.
-    ``rounding``: int8 is felt while training (:mod:`detectors.training.rounding`), and what lies far out costs so much."""
+    ``words``: word embeddings are trained as well. ``teachers``: digests of the weights whose word is part of the labels."""
 
     seed: int = 1
     epochs: int = 4
@@ -65,7 +63,6 @@ class Plan:
     bf16: bool = False
     words: bool = False
     teachers: tuple[str, ...] = ()
-    rounding: float | None = None
 
 
 def infer(network: Network, framer: Framer, examples: Sequence[Example], *, size: int = 64, device: str = "cpu") -> Logits:
@@ -108,7 +105,6 @@ class Trainer:
             torch.set_num_threads(plan.threads)
         self._positive = positive_weights(train, plan.mixture).to(device)
         network.bert.embeddings.word_embeddings.weight.requires_grad_(plan.words)
-        self._rounding = Rounding(network.bert.encoder) if plan.rounding is not None else None
         encoder = {id(p) for p in network.bert.parameters()}
         groups = [
             {"params": [p for p in network.parameters() if p.requires_grad and id(p) in encoder], "lr": plan.rate},
@@ -216,7 +212,7 @@ class Trainer:
         scale = max(rising if progress < self._plan.warmup else (1 - progress) / (1 - self._plan.warmup), 0.01)
         for group, base in zip(self._optimizer.param_groups, self._bases, strict=True):
             group["lr"] = base * scale
-        with self._autocast(), self._rounding.on() if self._rounding else nullcontext():
+        with self._autocast():
             logits = self._network(
                 batch.input_ids.to(self._device),
                 batch.attention_mask.to(self._device),
@@ -224,8 +220,6 @@ class Trainer:
             ).float()
         logits = highest(logits, batch.owner.to(self._device), len(batch.labels))
         loss = self._loss(logits, batch)
-        if self._rounding is not None and self._plan.rounding:
-            loss = loss + self._plan.rounding * self._rounding.cost()
         loss.backward()
         nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
         self._optimizer.step()

@@ -129,10 +129,6 @@ def train(
         ),
     ] = None,
     words: Annotated[bool, typer.Option("--words", help="Train the word embeddings as well.")] = False,
-    rounding: Annotated[
-        float | None,
-        typer.Option(help="Feel int8 while training; how much outliers cost, 0.1 for one.", min=0.0, show_default=False),
-    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", callback=local_device_name)] = "auto",
     what: Annotated[
         What, typer.Option(help="The model that scores, or the head that finds names for `redact`.")
@@ -142,9 +138,9 @@ def train(
 ) -> None:
     r"""Train a model, export it and say how well it does on data that it has not seen. Needs the extra \[torch]."""
     if what is What.NAMES:
-        if resume or source or draw or teacher or words or rounding is not None or device != "auto":
+        if resume or source or draw or teacher or words or device != "auto":
             raise typer.BadParameter(
-                "--resume, --source, --draw, --teacher, --words, --rounding and --device are for --what signals",
+                "--resume, --source, --draw, --teacher, --words and --device are for --what signals",
                 param_hint="--what",
             )
         from detectors.pii.training.command import train as train_names
@@ -177,7 +173,6 @@ def train(
         init=init,
         teachers=teacher or (),
         words=words,
-        rounding=rounding,
         device=device,
         name=name or "handrail-minilm",
         version=version,
