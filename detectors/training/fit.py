@@ -66,7 +66,7 @@ _CALLED: Final = dict.fromkeys(
 
 _PAGED: Final = dict.fromkeys(
     ("risk.emergency_now", "risk.suicide_imminent", "risk.overdose_or_withdrawal", "risk.medical_emergency"),
-    _Budget(0.0005, 0.01),
+    _Budget(0.0004, 0.01),
 )
 """Signals of which one value alone pages somebody at once."""
 
@@ -75,6 +75,8 @@ _ANSWERED: Final = dict.fromkeys(("answer.affirm", "answer.deny", "answer.declin
 
 _BUDGETS: Final = {**_CALLED, **_PAGED, **_ANSWERED}
 _NEAR: Final = "corpus"
+_RISKS: Final = ("risk.", "violence.", "abuse.")
+_EVERYDAY: Final = frozenset(("goemotions", "topical_chat", "synthetic_persona_chat"))
 _MARGIN: Final = 0.01  # by so much the lexicon's AUROC must be the higher one for its word to stand
 _ROUNDS: Final = 80
 _RIDGE: Final = 0.5  # holds factors back where little was seen
@@ -143,8 +145,17 @@ def fit(
         calibration = platt(soft, own, weights, words if words.any() else None)
         said = [lexicon[at] for at in places]
         if name.startswith(_ACTED_ON) or name in _BUDGETS:
-            near = np.array([examples[at].source == _NEAR for at in places])
-            calibration = _held(calibration, _BUDGETS.get(name, _ACTED), labels, own, words, near)
+            # Most everyday texts with a word of pain or death say nothing of a risk, and are just what it is taken for.
+            others = [at for at, each in enumerate(examples) if _is_everyday(each, name)]
+            held = [*places, *others]
+            calibration = _held(
+                calibration,
+                _BUDGETS.get(name, _ACTED),
+                np.concatenate([labels, np.zeros(len(others))]),
+                logits[held, column].astype(np.float64),
+                np.array([lexicon[at].get(name, 0.0) for at in held]),
+                np.array([examples[at].source == _NEAR for at in held]),
+            )
         values = _served(name, calibration, own, said)
         if all(name in lexicon[at] for at in places):
             area, other = (area_under_roc(Ranking(labels, each).curve()) for each in (values, words))
@@ -159,6 +170,11 @@ def fit(
         ece = _crossed(name, soft, own, said, weights, groups)
         heads.append(Head(name, column, round(threshold, 4), _rounded(calibration), ece, _bands(curve)))
     return Fitted(tuple(heads), left)
+
+
+def _is_everyday(example: Example, name: str) -> bool:
+    """Whether it is everyday talk of which nobody said that the risk ``name`` is there or not: for a budget it is not."""
+    return name.startswith(_RISKS) and example.source in _EVERYDAY and name not in example.labels
 
 
 def _held(
