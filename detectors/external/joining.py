@@ -80,5 +80,5 @@ def _risen(values: list[float], tiers: bytearray) -> None:
     at = position(Side.USER)
     most = 0.0
     for name in _LEVELS:
-        if tiers[at[name]] >= Answered.LEXICON:
+        if tiers[at[name]] >= Answered.LEXICON and math.isfinite(values[at[name]]):
             most = values[at[name]] = max(values[at[name]], most)

@@ -140,11 +140,13 @@ def test_both_backends_agree(folder: Path, manifest: Manifest) -> None:
     items = [Item(Side.USER, text) for text in (GRAVE, IDIOM, "hello", "i feel so empty", "what a day, we won")]
     items += [Item(Side.REPLY, text) for text in ("I can't help with that.", "I missed you, please stay.")]
     torch_tier = ModelTier(manifest, _torch_backend(manifest))
+    far = []
     for one, other in zip(ModelTier.load(folder).score(items), torch_tier.score(items), strict=True):
         here, there = np.array(one.values), np.array(other.values)
         both = ~np.isnan(here)
         assert (both == ~np.isnan(there)).all()
-        assert np.percentile(np.abs(here - there)[both], 99) < TOLERANCE_PROBABILITY
+        far.append(np.abs(here - there)[both])
+    assert np.percentile(np.concatenate(far), 99) < TOLERANCE_PROBABILITY
 
 
 def _torch_backend(manifest: Manifest):  # type: ignore[no-untyped-def]
