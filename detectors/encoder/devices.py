@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from detectors.encoder.errors import DeviceFailed
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from detectors.encoder.backend import Backend
     from detectors.encoder.manifest import Manifest
 
-__all__ = ["DEVICES", "LOCAL_DEVICES", "Device", "Placement", "backend_for", "is_device", "is_remote", "placed"]
+__all__ = ["DEVICES", "LOCAL_DEVICES", "Device", "backend_for", "is_device", "is_remote", "placed"]
 
 _log = logging.getLogger(__name__)
 
@@ -75,28 +74,6 @@ class Device:
     def placed(self) -> str:
         """See :func:`placed`."""
         return placed(self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where calls go. ``wanted`` and ``used``: names of devices, the same while all is well. ``failures``: of the wanted one
-    since the start, by reason. ``reason`` and ``trouble``: what is wrong now, in one word and in a sentence."""
-
-    wanted: str
-    used: str
-    failures: Mapping[str, int]
-    reason: str | None
-    trouble: str | None
-
-    def as_json(self) -> dict[str, Any]:
-        """What is shown of it; no part of it comes from a text."""
-        return {
-            "wanted": self.wanted,
-            "used": self.used,
-            "failures": dict(self.failures),
-            "reason": self.reason,
-            "trouble": self.trouble,
-        }
 
 
 def backend_for(manifest: Manifest, device: Device | str = "auto") -> Backend:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.encoder.backend import Backend, Logits
-from detectors.encoder.devices import Placement
 from detectors.encoder.errors import DeviceFailed
+from detectors.encoder.placement import Placement
 
 __all__ = ["Breaker", "Ladder"]
 

@@ -24,9 +24,10 @@ from starlette.routing import Route
 from detectors.encoder.arrays import MOST_CALL_BYTES, MOST_TOKENS, decode_call, encode_answer
 from detectors.encoder.backend import Backend
 from detectors.encoder.calls import Calls, Limits
-from detectors.encoder.devices import Placement, backend_for, is_device
+from detectors.encoder.devices import backend_for, is_device
 from detectors.encoder.errors import ArraysUnfit, CallExpired, CallFailed, CallRefused, ServerUnfit
 from detectors.encoder.manifest import read_manifest, shipped
+from detectors.encoder.placement import Placement
 from detectors.encoder.remote import DEADLINE, RUN, WEIGHTS, weights_digest
 
 __all__ = ["Served", "create_app", "read_token", "run"]

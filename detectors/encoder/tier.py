@@ -11,11 +11,12 @@ from tokenizers import Tokenizer
 
 from detectors.contract import Item
 from detectors.encoder.backend import Backend, Logits, voted
-from detectors.encoder.devices import Device, Placement, backend_for
+from detectors.encoder.devices import Device, backend_for
 from detectors.encoder.evidence import Votes, whole_words
 from detectors.encoder.framing import Framer
 from detectors.encoder.heads import HEADS, LEVELS, OUTPUTS, RECENCIES
 from detectors.encoder.manifest import Manifest, read_manifest
+from detectors.encoder.placement import Placement
 from detectors.encoder.reading import CHARACTERS, Reading, Weigh, read
 from detectors.encoder.windows import combine
 from detectors.signals import SIGNALS, Scores, Side, Tier
