@@ -24,6 +24,11 @@ def _opinions(outcomes: str) -> str:
     return total(f'increase(handrail_opinions_total{{{JOB}, outcome=~"{outcomes}"}}[{RANGE}])')
 
 
+def _counted(title: str, about: str, query: str, word: str) -> Panel:
+    """One number of the time that is shown, a quarter of a row wide."""
+    return Panel(title, about, (Query(query, word),), shape=Shape.NUMBER, width=6, decimals=0)
+
+
 _DIFFERENT: Final = (
     "sum by (signal, agreement) "
     f'(increase(handrail_opinion_signals_total{{{JOB}, agreement=~"scored_only|second_only"}}[1h]))'
@@ -215,37 +220,29 @@ SERVICE: Final = Board(
         Row(
             "Second opinions",
             (
-                Panel(
+                _counted(
                     "Questions sent",
                     "Put to the endpoint in the time that is shown; one that is asked twice in a row counts once.",
-                    (Query(f"sum(increase(handrail_opinion_seconds_count{{{JOB}}}[{RANGE}]))", "sent"),),
-                    shape=Shape.NUMBER,
-                    width=6,
-                    decimals=0,
+                    f"sum(increase(handrail_opinion_seconds_count{{{JOB}}}[{RANGE}]))",
+                    "sent",
                 ),
-                Panel(
+                _counted(
                     "Answered",
                     "Questions in the time that is shown whose answer fitted the rubric; only these give labels.",
-                    (Query(_opinions("answered"), "answered"),),
-                    shape=Shape.NUMBER,
-                    width=6,
-                    decimals=0,
+                    _opinions("answered"),
+                    "answered",
                 ),
-                Panel(
+                _counted(
                     "Given up",
                     "Questions in the time that is shown that were refused, failed or had no stored text.",
-                    (Query(_opinions("refused|failed|no_text"), "given up"),),
-                    shape=Shape.NUMBER,
-                    width=6,
-                    decimals=0,
+                    _opinions("refused|failed|no_text"),
+                    "given up",
                 ),
-                Panel(
+                _counted(
                     "Endpoint away",
                     "Tries in the time that is shown that met no answer; after each the endpoint is left alone.",
-                    (Query(_opinions("away"), "away"),),
-                    shape=Shape.NUMBER,
-                    width=6,
-                    decimals=0,
+                    _opinions("away"),
+                    "away",
                 ),
                 Panel(
                     "What came of the questions",
