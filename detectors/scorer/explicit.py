@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -38,13 +38,9 @@ def lifted(name: str, value: float, said: Mapping[str, float]) -> float:
     cannot tell is no reading.
     """
     if name.startswith(_ANSWERS):
-        return said.get(name, 0.0) if _answered(said.items()) else value
+        return said.get(name, 0.0) if any(said.get(read, 0.0) >= EXPLICIT for read in _READ) else value
     word = said.get(name, 0.0)
     return word if is_heeded(name) and word >= EXPLICIT and word > value else value
-
-
-def _answered(said: Iterable[tuple[str, float]]) -> bool:
-    return any(name in _READ and value >= EXPLICIT for name, value in said)
 
 
 def heed(merged: Scores, words: Scores) -> Scores:
