@@ -174,7 +174,8 @@ def fit(
 
 def _is_everyday(example: Example, name: str) -> bool:
     """Whether it is everyday talk of which nobody said that the risk ``name`` is there or not: for a budget it is not."""
-    return name.startswith(_RISKS) and example.source in _EVERYDAY and name not in example.labels
+    theirs = example.source in _EVERYDAY and example.side is SIGNALS[name].side
+    return name.startswith(_RISKS) and theirs and name not in example.labels
 
 
 def _held(
