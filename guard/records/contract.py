@@ -121,12 +121,14 @@ class TurnText:
 class SessionChange:
     """A new state for a session. ``apply`` is a pure function from the stored state (``None`` where there is none yet) to
     the new one, so that it can be done again when another process wrote first. ``base``: the version that it was computed
-    from.
+    from. ``ordinal``: the turn's number as the new state has it, ``None`` where that no longer tells; the first number that
+    is stored of a turn stays.
     """
 
     session_id: UUID
     base: int
     apply: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]
+    ordinal: Callable[[Mapping[str, Any]], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ class TurnEntry:
     session_id: UUID | None = None
     session_key: bytes | None = None
     person: bytes | None = None
-    ordinal: int = 0
+    ordinal: int = 0  # where the session, once it is locked, does not tell it
     streamed: bool = False
     replayed: int = 0  # messages of unseen history that were scored with this turn
     branch: bool = False

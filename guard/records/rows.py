@@ -37,6 +37,7 @@ class Placed:
     at: datetime
     attempt: int
     session_id: UUID | None = None
+    ordinal: int | None = None
     case_id: UUID | None = None
     text: Sealed | None = None
 
@@ -82,7 +83,7 @@ def _turn(placed: Placed) -> dict[str, Any]:
         "recorded_at": placed.snapshot.recorded_at,
         "session_id": placed.session_id,
         "person": entry.person,
-        "ordinal": entry.ordinal,
+        "ordinal": placed.ordinal if placed.ordinal is not None else entry.ordinal,
         "protocol": entry.protocol,
         "streamed": entry.streamed,
         "replayed": entry.replayed,

@@ -224,8 +224,11 @@ class Writer:
             if placed.session_id is None or last[placed.row] != number:
                 continue
             session = sessions[snapshot.entry.identity.tenant_id, placed.session_id]
+            change = snapshot.entry.session
             try:
                 state = self._next(snapshot, session)
+                if state is not None and change is not None:
+                    placed.ordinal = change.ordinal(state)
             except Exception as error:
                 # A turn is worth more than its trace in the session's state: it is stored without. The type alone is
                 # logged: a message could quote what it failed on.

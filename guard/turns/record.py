@@ -74,6 +74,11 @@ class Record:
             state = fold(sessions.from_json(stored), judgement.reading, judgement.scores)
         return sessions.to_json(sessions.speak(state, self._speech.spoken()) if self._settled else state)
 
+    def _ordinal(self, state: Mapping[str, Any]) -> int | None:
+        """The turn's number in a session that two processes may have gone on with: none where another turn came after it."""
+        after = sessions.from_json(state)
+        return after.turns if after.last_key == self._judgement.claimed.result().key.hex() else None
+
     # ---- the entry
 
     def begin(self) -> None:
@@ -105,7 +110,9 @@ class Record:
         shown = [use for composition in tally.compositions for use in composition.resources] if spoken else []
         session = claimed.session
         change = (
-            SessionChange(session.id, session.version, self._apply) if session is not None and judgement.scores else None
+            SessionChange(session.id, session.version, self._apply, self._ordinal)
+            if session is not None and judgement.scores
+            else None
         )
         return TurnEntry(
             identity=request.identity,

@@ -19,7 +19,8 @@ with given as (
     order by tenant_id, id, attempt
     on conflict (tenant_id, id, attempt, at) do update set
         recorded_at = excluded.recorded_at, session_id = excluded.session_id, person = excluded.person,
-        ordinal = excluded.ordinal, protocol = excluded.protocol, streamed = excluded.streamed,
+        ordinal = coalesce(nullif(turns.ordinal, 0), excluded.ordinal), protocol = excluded.protocol,
+        streamed = excluded.streamed,
         replayed = excluded.replayed, branch = excluded.branch, status = excluded.status, action = excluded.action,
         severity = excluded.severity, policy = excluded.policy, vocabulary = excluded.vocabulary, zone = excluded.zone,
         unscored = excluded.unscored, delivered = excluded.delivered, rules = excluded.rules,

@@ -403,7 +403,9 @@ async def test_a_real_state_survives_an_outage(world: World, cluster: Cluster) -
             claimed = await records.claim(claim)
             assert claimed.recorded == (number == 0)
             assert claimed.session is not None
-            session = SessionChange(claimed.session.id, claimed.session.version, change(claim.key.hex(), value))
+            session = SessionChange(
+                claimed.session.id, claimed.session.version, change(claim.key.hex(), value), lambda state: None
+            )
             entry = world.entry(claim, claimed, severity=3, session=session)
             await records.commit(entry)
         await asyncio.to_thread(cluster.restart)

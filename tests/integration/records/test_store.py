@@ -260,6 +260,8 @@ async def test_two_processes_open_one_case(world: World, records: PostgresRecord
     assert world.rows("select count(*) from case_events where tenant_id = %s", tenant.tenant_id) == [{"count": 20}]
     [session] = world.rows("select state, version from sessions where tenant_id = %s", tenant.tenant_id)
     assert session["state"]["turns"] == 20
+    numbers = world.rows("select ordinal from turns where tenant_id = %s order by ordinal", tenant.tenant_id)
+    assert [row["ordinal"] for row in numbers] == list(range(1, 21))
 
 
 async def test_enqueued_entries_are_stored_soon_and_once(world: World, records: PostgresRecords) -> None:

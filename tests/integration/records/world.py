@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from detectors.signals import VOCABULARY_VERSION, Scores, Side
-from guard.records.contract import CaseIntent, Claim, Claimed, SessionChange, TurnEntry
+from guard.records.contract import CaseIntent, Claim, Claimed, SessionChange, SessionRow, TurnEntry
 from guard.records.ids import new_id
 from guard.records.keys import Keys
 from guard.records.store import PostgresRecords
@@ -31,11 +31,12 @@ def now() -> datetime:
 
 
 class World:
-    """One installation: a data folder, a database and tenants."""
+    """One installation: a data folder, a database and tenants. Where outages are not what a test is about, a database may
+    take its time: a disk that other work keeps busy is none."""
 
     def __init__(self, url: str, home: Path, **settings: Any) -> None:
         self.url = url
-        self.settings = Settings(data_dir=home, **settings)
+        self.settings = Settings(data_dir=home, **{"database_seconds": 20.0} | settings)
         self.keys = Keys.load(home)
 
     def records(self, **options: Any) -> PostgresRecords:
@@ -104,7 +105,7 @@ class World:
             reply=Scores.of(Side.REPLY, "lexicon@1", {"harm.method": 0.0}),
             rules=(RuleResult("floor/rule", severity, Outcome.FIRED),),
             case=self.case(claim, severity) if severity >= 3 else None,
-            session=SessionChange(session.id, session.version, counted(claim.key.hex())) if session is not None else None,
+            session=counting(session, claim.key.hex()) if session is not None else None,
         )
         return replace(entry, **more)
 
@@ -125,3 +126,13 @@ class counted:
         if self._key not in keys:
             keys.append(self._key)
         return {"turns": len(keys), "recent": keys}
+
+    def ordinal(self, state: Mapping[str, Any]) -> int | None:
+        """The turn's number, where it is the last."""
+        return int(state["turns"]) if state.get("recent", [])[-1:] == [self._key] else None
+
+
+def counting(session: SessionRow, key: str) -> SessionChange:
+    """A session's change by one more turn."""
+    change = counted(key)
+    return SessionChange(session.id, session.version, change, change.ordinal)

@@ -153,7 +153,9 @@ class Desk:
             rules=tuple(rules) if rules is not None else (RuleResult("intent-or-plan", severity, Outcome.FIRED),),
             case=self.world.case(claim, severity, rules=("intent-or-plan",)) if severity >= 3 else None,
             text=TurnText(user, reply),
-            session=SessionChange(claimed.session.id, claimed.session.version, lambda stored: to_json(state))
+            session=SessionChange(
+                claimed.session.id, claimed.session.version, lambda stored: to_json(state), lambda after: None
+            )
             if state is not None
             else None,
             **more,

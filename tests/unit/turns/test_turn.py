@@ -209,6 +209,25 @@ async def test_a_repeated_request_is_an_attempt_with_the_same_words_and_counts_o
     assert [entry.ordinal for entry in entries] == [1, 1]
 
 
+async def test_turns_that_two_processes_answered_at_once_get_numbers_apart(world: World) -> None:
+    other = World()
+    for each in (world, other):
+        turn = each.desk.begin(each.request("one" if each is world else "two"))
+        await turn.opening()
+        await turn.end(Reply(0, "Hello.", "Hello.", "stop"))
+        await turn.settle()
+        turn.close(Delivered.WHOLE)
+        await finish(each)
+    first, second = world.records.enqueued[-1].session, other.records.enqueued[-1].session
+    assert first is not None
+    assert second is not None
+    one = first.apply(None)
+    two = second.apply(one)
+    assert (first.ordinal(one), second.ordinal(two)) == (1, 2)
+    again = first.apply(two)
+    assert (again["turns"], first.ordinal(again)) == (2, None)
+
+
 async def test_text_is_kept_only_where_the_tenant_keeps_it(world: World) -> None:
     turn = world.desk.begin(world.request("hello there"))
     await turn.opening()
