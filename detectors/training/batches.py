@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from queue import Full, Queue
 from random import Random
+from threading import Event, Thread
 from typing import Final
 
 import torch
@@ -17,7 +20,7 @@ from detectors.training.augment import augment
 from detectors.training.example import OTHER_RISK, RISK, Example
 from detectors.training.served import ON_WHOLE, Bag, bags
 
-__all__ = ["Batch", "Mixture", "collate", "draw", "drawn", "highest", "positive_weights", "targets"]
+__all__ = ["Batch", "Mixture", "ahead", "collate", "draw", "drawn", "highest", "positive_weights", "targets"]
 
 _BUCKET: Final = 40  # batches that are sorted by length together
 _WEAK: Final = 0.3  # what an everyday text says of risk, against what the corpus says
@@ -144,6 +147,44 @@ def draw(
             if done <= skip:
                 continue
             yield _batch([(example, made) for _, example, made in ready[place : place + size]], framer.pad)
+
+
+def ahead(batches: Iterator[Batch], *, most: int = 4) -> Generator[Batch, None, None]:
+    """The same batches in the same order, up to ``most`` of them made in a thread while the one before is learnt from.
+
+    What making one raises is raised here. Closing it ends the thread.
+    """
+    ready: Queue[Batch | BaseException | None] = Queue(most)
+    left = Event()
+
+    def make() -> None:
+        end: BaseException | None = None
+        try:
+            for batch in batches:
+                _offer(ready, batch, left)
+                if left.is_set():
+                    return
+        except BaseException as error:
+            end = error
+        _offer(ready, end, left)
+
+    maker = Thread(target=make, name="batches", daemon=True)
+    maker.start()
+    try:
+        while (found := ready.get()) is not None:
+            if isinstance(found, BaseException):
+                raise found
+            yield found
+    finally:
+        left.set()
+        maker.join()
+
+
+def _offer(ready: Queue[Batch | BaseException | None], what: Batch | BaseException | None, left: Event) -> None:
+    while not left.is_set():
+        with suppress(Full):
+            ready.put(what, timeout=0.2)
+            return
 
 
 def _batch(part: Sequence[tuple[Example, Sequence[Bag]]], pad: int) -> Batch:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,7 @@ from detectors.encoder.heads import EMOTION_HEADS, HEADS, LEVELS, OUTPUTS
 from detectors.encoder.network import Network
 from detectors.evaluation.measures import Ranking, area_under_roc
 from detectors.signals import SIGNALS, Side
-from detectors.training.batches import Batch, collate, draw, drawn, highest, positive_weights
+from detectors.training.batches import Batch, ahead, collate, draw, drawn, highest, positive_weights
 from detectors.training.errors import RunUnfit
 from detectors.training.example import Example
 from detectors.training.served import served
@@ -110,7 +110,7 @@ class Trainer:
             {"params": [p for p in network.parameters() if p.requires_grad and id(p) in encoder], "lr": plan.rate},
             {"params": [p for p in network.parameters() if p.requires_grad and id(p) not in encoder], "lr": plan.head_rate},
         ]
-        self._optimizer = torch.optim.AdamW(groups, weight_decay=plan.decay)
+        self._optimizer = torch.optim.AdamW(groups, weight_decay=plan.decay, fused=True)
         self._bases = [plan.rate, plan.head_rate]
         of_epoch = sum(drawn(example, plan.mixture) for example in train)
         self._epoch_steps = max(1, math.ceil(of_epoch / plan.size))
@@ -168,7 +168,34 @@ class Trainer:
         losses: list[float] = []
         while self._epoch < plan.epochs and self._progress() < 1.0:
             self._network.train()
-            for batch in draw(
+            with closing(self._batches()) as batches:
+                for batch in batches:
+                    losses.append(self._learn(batch))
+                    self._step += 1
+                    self._steps += 1
+                    self._elapsed = time.monotonic() - began
+                    if time.monotonic() - kept > plan.checkpoint_seconds:
+                        self._keep()
+                        self._log({"event": "step", "steps": self._steps, "minutes": self._minutes(), "loss": _mean(losses)})
+                        losses.clear()
+                        kept = time.monotonic()
+                    if self._progress() >= 1.0:
+                        break
+                else:
+                    self._epoch += 1
+                    self._step = 0
+            found = self.validate()
+            self._log({"event": "epoch", "epoch": self._epoch, "steps": self._steps, "minutes": self._minutes(), **found})
+        self._keep()
+        save_weights(self._network, self._folder / "network.pt")
+        self._log({"event": "end", "steps": self._steps, "minutes": self._minutes()})
+        return found
+
+    def _batches(self) -> Generator[Batch, None, None]:
+        """What is left of this epoch."""
+        plan = self._plan
+        return ahead(
+            draw(
                 self._train,
                 self._framer,
                 plan.mixture,
@@ -176,27 +203,8 @@ class Trainer:
                 epoch=self._epoch,
                 size=plan.size,
                 skip=self._step,
-            ):
-                losses.append(self._learn(batch))
-                self._step += 1
-                self._steps += 1
-                self._elapsed = time.monotonic() - began
-                if time.monotonic() - kept > plan.checkpoint_seconds:
-                    self._keep()
-                    self._log({"event": "step", "steps": self._steps, "minutes": self._minutes(), "loss": _mean(losses)})
-                    losses.clear()
-                    kept = time.monotonic()
-                if self._progress() >= 1.0:
-                    break
-            else:
-                self._epoch += 1
-                self._step = 0
-            found = self.validate()
-            self._log({"event": "epoch", "epoch": self._epoch, "steps": self._steps, "minutes": self._minutes(), **found})
-        self._keep()
-        save_weights(self._network, self._folder / "network.pt")
-        self._log({"event": "end", "steps": self._steps, "minutes": self._minutes()})
-        return found
+            )
+        )
 
     def _minutes(self) -> float:
         return round(self._elapsed / 60, 2)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
+import torch
 
 from detectors.encoder.framing import Framer
 from detectors.encoder.heads import HEADS
 from detectors.signals import Side
-from detectors.training.batches import draw, drawn, positive_weights
+from detectors.training.batches import Batch, ahead, draw, drawn, positive_weights
 from detectors.training.example import Example
 from tests.unit.detectors.encoder.wordpiece import tokenizer
 
@@ -31,3 +35,47 @@ def test_an_edition_is_drawn_as_is_said_of_it_and_all_others_as_is_said_of_the_c
     assert counted == {0.0: 10, 1.0: 20}
     assert float(positive_weights(examples, mixture)[column]) == 1.0
     assert float(positive_weights(examples, {"corpus": 1.0})[column]) == pytest.approx(2**0.5)
+
+
+def _drawn(count: int) -> list[Batch]:
+    examples = _examples(1, count, 1.0)
+    return list(draw(examples, Framer(tokenizer()), {"corpus": 1.0}, seed=1, epoch=0, size=4))
+
+
+def _making() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "batches"]
+
+
+def test_batches_made_ahead_are_the_same_in_the_same_order() -> None:
+    wanted = _drawn(70)
+    found = list(ahead(iter(wanted), most=2))
+    assert len(found) == 18
+    assert all(one is other for one, other in zip(wanted, found, strict=True))
+    assert _making() == []
+
+
+def test_no_more_batches_are_made_ahead_than_said_and_leaving_early_ends_it() -> None:
+    asked = threading.Semaphore(0)
+
+    def making() -> Iterator[Batch]:
+        for batch in _drawn(70):
+            asked.release()
+            yield batch
+
+    with closing(ahead(making(), most=2)) as batches:
+        assert torch.equal(next(batches).input_ids, _drawn(70)[0].input_ids)
+        for _ in range(4):  # one was taken, two are ready, one waits for its place
+            assert asked.acquire(timeout=5)
+        assert not asked.acquire(timeout=0.3)
+    assert _making() == []
+
+
+def test_what_making_a_batch_raises_is_raised_where_it_is_asked_for() -> None:
+    def making() -> Iterator[Batch]:
+        yield _drawn(4)[0]
+        raise OSError("gone")
+
+    batches = ahead(making())
+    next(batches)
+    with pytest.raises(OSError, match="gone"):
+        next(batches)
