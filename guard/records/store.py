@@ -103,6 +103,7 @@ class PostgresRecords:
         self._replay_wanted = asyncio.Event()
         self._replaying: asyncio.Task[None] | None = None
         self._closed = False
+        self._full = False
         self._partitions_at = float("-inf")
         self._stumbled: tuple[UUID | None, int] = None, 0
         self._database.when_away(lambda: self._alerts.alert(RECORDS_UNAVAILABLE))
@@ -132,6 +133,8 @@ class PostgresRecords:
         if self._replaying is not None:
             self._replaying.cancel()
             await asyncio.wait([self._replaying])
+            if self._full and self._journal.size <= 0:  # ended between the last entry's storing and the word about it
+                self._alerts.clear(_FULL)
         await self._claims.close()
         await self._alerts.close()
         await self._journal.close()
@@ -271,6 +274,7 @@ class PostgresRecords:
             self._replay_wanted.set()
         if failed:
             self._alerts.alert(_FULL)
+            self._full = True
             full = [error for error in failed if isinstance(error, JournalFull)]
             error = full[0] if full else JournalFull(f"a turn cannot be written down: {type(failed[0]).__name__}")
             _logger.critical("%d turns are neither in PostgreSQL nor in the journal: %s", len(failed), error)
@@ -323,6 +327,7 @@ class PostgresRecords:
         if replayed:
             _logger.info("%d entries of the journal are in PostgreSQL now", replayed)
             self._alerts.clear(_FULL)
+            self._full = False
 
     async def _make_partitions(self) -> None:
         """A process that runs for months meets months that no migration knew of."""
