@@ -14,8 +14,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from detectors.contract import Speaker, Utterance
 from detectors.encoder.framing import Frame, Framer
 from detectors.encoder.heads import HEADS, RECENCIES
+from detectors.signals import Side
 from detectors.training.augment import augment
 from detectors.training.example import OTHER_RISK, RISK, Example
 from detectors.training.served import ON_WHOLE, Bag, bags
@@ -23,6 +25,7 @@ from detectors.training.served import ON_WHOLE, Bag, bags
 __all__ = ["Batch", "Mixture", "ahead", "collate", "draw", "drawn", "highest", "positive_weights", "targets"]
 
 _BUCKET: Final = 40  # batches that are sorted by length together
+_ENOUGH_WORDS: Final = 4
 _WEAK: Final = 0.3  # what an everyday text says of risk, against what the corpus says
 _AT: Final = {name: at for at, name in enumerate(HEADS)}
 _RECENCY: Final = {name: at for at, name in enumerate(RECENCIES)}
@@ -120,10 +123,16 @@ def draw(
     epoch: int,
     size: int,
     skip: int = 0,
+    preceded: float = 0.0,
 ) -> Iterator[Batch]:
-    """The batches of one epoch, the first ``skip`` left out. The same arguments give the same batches."""
+    """The batches of one epoch, the first ``skip`` left out. The same arguments give the same batches.
+
+    ``preceded``: the share of the person's messages without context that are put at the end of somebody else's talk with a
+    chatbot, so that what was said before, grave or not, does not stand for what is said now.
+    """
     random = Random(f"{seed}/{epoch}")  # noqa: S311  (not for secrets)
     order = _order(examples, mixture, random)
+    talks = [example for example in examples if example.side is Side.REPLY and example.source == "corpus"]
     bucket = _BUCKET * size
     done = 0
     for start in range(0, len(order), bucket):
@@ -137,6 +146,8 @@ def draw(
         for at in chosen:
             example = examples[at]
             written = replace(example, text=augment(example.text, own))
+            if talks and preceded and _stands_alone(example) and own.random() < preceded:
+                written = replace(written, context=_talk(own.choice(talks)))
             made = bags(written, framer, own)
             ready.append((sum(len(frame.ids) for bag in made for frame in bag.frames), example, made))
         ready.sort(key=lambda each: each[0])
@@ -147,6 +158,17 @@ def draw(
             if done <= skip:
                 continue
             yield _batch([(example, made) for _, example, made in ready[place : place + size]], framer.pad)
+
+
+def _stands_alone(example: Example) -> bool:
+    """Whether a message means what it says wherever it stands: "tonight" does not."""
+    apart = example.side is Side.USER and not example.context and example.question is None
+    return apart and len(example.text.split()) >= _ENOUGH_WORDS
+
+
+def _talk(example: Example) -> tuple[Utterance, ...]:
+    """A reply with the turns before it."""
+    return (*example.context, Utterance(Speaker.ASSISTANT, example.text))
 
 
 def ahead(batches: Iterator[Batch], *, most: int = 4) -> Generator[Batch, None, None]:

@@ -47,7 +47,9 @@ MIXTURE: Final[Mapping[str, float]] = {
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One run. ``minutes``: it ends by then, the learning rate fallen to nothing, however many epochs that makes.
-    ``words``: word embeddings are trained as well. ``teachers``: digests of the weights whose word is part of the labels."""
+    ``words``: word embeddings are trained as well. ``preceded``: the share of messages that are put after somebody else's
+    talk, as :func:`~detectors.training.batches.draw` does. ``teachers``: digests of the weights whose word is part of the
+    labels."""
 
     seed: int = 1
     epochs: int = 4
@@ -62,6 +64,7 @@ class Plan:
     threads: int | None = None
     bf16: bool = False
     words: bool = False
+    preceded: float = 0.15
     teachers: tuple[str, ...] = ()
 
 
@@ -203,6 +206,7 @@ class Trainer:
                 epoch=self._epoch,
                 size=plan.size,
                 skip=self._step,
+                preceded=plan.preceded,
             )
         )
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from detectors.contract import Speaker, Utterance
 from detectors.encoder.framing import Framer
 from detectors.encoder.heads import HEADS
 from detectors.signals import Side
@@ -35,6 +36,27 @@ def test_an_edition_is_drawn_as_is_said_of_it_and_all_others_as_is_said_of_the_c
     assert counted == {0.0: 10, 1.0: 20}
     assert float(positive_weights(examples, mixture)[column]) == 1.0
     assert float(positive_weights(examples, {"corpus": 1.0})[column]) == pytest.approx(2**0.5)
+
+
+@pytest.mark.parametrize(("text", "share", "least", "most"), [
+    ("hello how you doing", 0.0, 0, 0),
+    ("hello how you doing", 0.5, 30, 70),
+    ("hello how you doing", 1.0, 100, 100),
+    ("tonight", 1.0, 0, 0),
+])  # fmt: skip
+def test_a_message_is_put_after_another_persons_talk_and_keeps_its_labels(
+    text: str, share: float, least: int, most: int
+) -> None:
+    framer = Framer(tokenizer())
+    talk = Example("corpus", "t", Side.REPLY, "no no", {"refusal.any": 0.0}, context=(Utterance(Speaker.USER, "i want"),))
+    people = [replace(one, text=text) for one in _examples(1, 100, 1.0)]
+    after = 0
+    for batch in draw([talk, *people], framer, {"corpus": 1.0}, seed=1, epoch=0, size=8, preceded=share):
+        scored = (batch.input_ids == framer.tags["user_scored"]).any(1)
+        said = (batch.input_ids == framer.tags["user"]).any(1) & (batch.input_ids == framer.tags["bot"]).any(1)
+        after += int((scored & said).sum())
+        assert float(batch.labels[:, HEADS.index("risk.suicide")].sum()) == int(scored.sum())
+    assert least <= after <= most
 
 
 def _drawn(count: int) -> list[Batch]:
