@@ -1,4 +1,4 @@
-"""What the lexicon reads in so many words is never lowered by a model above it. Pure."""
+"""What the lexicon reads in so many words raises what a model above it says. Pure."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ _READ: Final = ("answer.affirm", "answer.deny", "answer.declines")
 
 
 def is_heeded(name: str) -> bool:
-    """Whether the lexicon's explicit word on this signal stands. Of affect, attachment, circumstances and warning signs, and
+    """Whether the lexicon's explicit word on this signal counts. Of affect, attachment, circumstances and warning signs, and
     of how a reply declines or keeps a boundary, words say too little: a model that they overrule is worse."""
     return name.startswith(_HEEDED) and name not in _NOT_HEEDED
 
 
 def lifted(name: str, value: float, said: Mapping[str, float]) -> float:
-    """A model's ``value`` of a signal beside what the lexicon said of all signals: never below its explicit word.
+    """A model's ``value`` of a signal beside what the lexicon said of all signals: below its explicit word, the geometric
+    mean of both. So words decide where the model is unsure, and no word overrules a model that is sure.
 
     Answers to a question stand together: where the lexicon reads one explicitly, all of them are as it reads them. That it
     cannot tell is no reading.
@@ -40,7 +41,7 @@ def lifted(name: str, value: float, said: Mapping[str, float]) -> float:
     if name.startswith(_ANSWERS):
         return said.get(name, 0.0) if any(said.get(read, 0.0) >= EXPLICIT for read in _READ) else value
     word = said.get(name, 0.0)
-    return word if is_heeded(name) and word >= EXPLICIT and word > value else value
+    return math.sqrt(word * value) if is_heeded(name) and word >= EXPLICIT and word > value else value
 
 
 def heed(merged: Scores, words: Scores) -> Scores:

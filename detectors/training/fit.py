@@ -204,7 +204,7 @@ def _bands(curve: Curve) -> dict[str, float | None]:
 
 
 def _served(name: str, calibration: Calibration, logits: Vector, said: Sequence[Mapping[str, float]]) -> Vector:
-    """What a reader of the scores gets: the calibrated probability, never below an explicit word of the lexicon."""
+    """What a reader of the scores gets: the calibrated probability, raised by an explicit word of the lexicon."""
     return np.array(
         [
             lifted(name, calibration.probability(float(logit), words.get(name, 0.0)), words)

@@ -111,7 +111,8 @@ def test_the_stack_asks_others_between_ours_and_the_words() -> None:
     stack = Stack([ours, first, second, words])
     plain, unwanted = (told.told(Side.USER) for told in stack.score([Item(Side.USER, "hello"), Item(Side.USER, "unwanted")]))
     assert plain.value("distress") == 0.6
-    assert plain.value("risk.self_harm") == 0.8, "an explicit word stands beside another model's answer, as beside ours"
+    raised = plain.value("risk.self_harm")
+    assert raised == pytest.approx((0.8 * 0.1) ** 0.5), "an explicit word raises another model's answer, as it does ours"
     assert plain.get("risk.self_harm").tier is Tier.FULL
     assert (plain.value("emotion.joy"), plain.value("emotion.grief")) == (0.3, 0.7)
     assert plain.model == "ours@1+first@1+second@1"
