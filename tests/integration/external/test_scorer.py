@@ -66,7 +66,7 @@ async def test_a_pack_is_served_over_the_socket(weather: Path, tmp_path: Path, p
         assert storm.get("screen.anxiety").tier is Tier.FULL
         assert (storm.value("screen.anxiety") or 0) > 0.9 > 0.1 > (plain.value("screen.anxiety") or 1)
         assert storm.model.startswith("weather@")
-        assert (words.value("risk.self_harm") or 0) >= 0.5, "the lexicon's explicit word stands"
+        assert (words.value("risk.self_harm") or 0) > 0.1, "the lexicon's explicit word raises what a pack says"
         assert german.value("screen.anxiety") is None
         assert german.covered
         assert reply.value("screen.anxiety") is None
