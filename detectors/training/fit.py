@@ -42,7 +42,16 @@ PREVALENCE: Final[Mapping[Side, float]] = {Side.USER: 0.03, Side.REPLY: 0.05}
 would never come near the numbers that policies are written in."""
 
 _ACTED_ON: Final = ("risk.", "concern.", "warning.", "abuse.", "violence.", "context.", "harm.", "companion.")
-_ACTING: Final = 0.5  # policies act from here on
+_ACTING: Final = 0.5
+_ACTING_EARLIER: Final = {
+    "risk.suicide_ge4": 0.45, "risk.suicide_ge5": 0.42, "risk.suicide_behaviour": 0.45, "risk.suicide_high": 0.45,
+    "risk.suicide_imminent": 0.4, "risk.emergency_now": 0.45,
+}  # fmt: skip
+"""From which value the shipped policies act on a signal: :data:`_ACTING`, and earlier the graver it is."""
+
+_ROOM: Final = 12.0  # by how much an offset may be lowered
+_HALVINGS: Final = 20
+_FINE: Final = 10**5  # of a number in the manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +156,13 @@ def fit(
         if name.startswith(_ACTED_ON) or name in _BUDGETS:
             # Most everyday texts with a word of pain or death say nothing of a risk, and are just what it is taken for.
             others = [at for at, each in enumerate(examples) if _is_everyday(each, name)]
-            held = [*places, *others]
+            without = [*(at for at, label in zip(places, labels, strict=True) if not label), *others]
             calibration = _held(
+                name,
                 calibration,
-                _BUDGETS.get(name, _ACTED),
-                np.concatenate([labels, np.zeros(len(others))]),
-                logits[held, column].astype(np.float64),
-                np.array([lexicon[at].get(name, 0.0) for at in held]),
-                np.array([examples[at].source == _NEAR for at in held]),
+                logits[without, column].astype(np.float64),
+                [lexicon[at] for at in without],
+                np.array([examples[at].source == _NEAR for at in without]),
             )
         values = _served(name, calibration, own, said)
         if all(name in lexicon[at] for at in places):
@@ -179,18 +187,31 @@ def _is_everyday(example: Example, name: str) -> bool:
 
 
 def _held(
-    calibration: Calibration, budget: _Budget, labels: Vector, logits: Vector, words: Vector, near: NDArray[np.bool_]
+    name: str, calibration: Calibration, logits: Vector, said: Sequence[Mapping[str, float]], near: NDArray[np.bool_]
 ) -> Calibration:
-    """The calibration with an offset so low that no more negatives reach the value from which policies act than ``budget``
-    has, of everyday ones and of the corpus's look-alikes (``near``) each."""
-    values = np.array([calibration.probability(float(x), float(w)) for x, w in zip(logits, words, strict=True)])
-    lowest = _ACTING
-    for among, most in ((~near, budget.everyday), (near, budget.near)):
-        if (labels[among] < 0.5).sum() * most >= 1:  # fewer show nothing
-            curve = Ranking(labels[among], values[among]).curve()
-            lowest = max(lowest, threshold_at_false_positives(curve, most))
-    lowest = min(lowest, _BOUNDS[1])
-    return replace(calibration, offset=calibration.offset - math.log(lowest / (1 - lowest)))
+    """The calibration with an offset so low that no more of these texts, all without the signal, reach the value from which
+    policies act than its budget has: of everyday ones and of the corpus's look-alikes (``near``) each. What the lexicon alone
+    decides is not held."""
+    budget, acting = _BUDGETS.get(name, _ACTED), _ACTING_EARLIER.get(name, _ACTING)
+    reach = _served(name, calibration, logits, said) >= acting
+    reach &= np.array([lifted(name, 0.0, words) < acting for words in said], dtype=bool)
+    places = np.flatnonzero(reach).tolist()
+    own, words, is_near = logits[places], [said[at] for at in places], near[places]
+    allowed = [(among, int(size * most)) for among, size, most in (
+        (~is_near, (~near).sum(), budget.everyday), (is_near, near.sum(), budget.near)
+    ) if size * most >= 1]  # fewer show nothing  # fmt: skip
+
+    def fits(lowered: float) -> bool:
+        values = _served(name, replace(calibration, offset=calibration.offset - lowered), own, words) >= acting
+        return all(int((values & among).sum()) <= most for among, most in allowed)
+
+    if fits(0.0):
+        return calibration
+    little, much = 0.0, _ROOM
+    for _ in range(_HALVINGS):
+        middle = (little + much) / 2
+        little, much = (little, middle) if fits(middle) else (middle, much)
+    return replace(calibration, offset=math.floor((calibration.offset - much) * _FINE) / _FINE)
 
 
 def _bands(curve: Curve) -> dict[str, float | None]:
