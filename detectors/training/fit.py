@@ -189,9 +189,9 @@ def _is_everyday(example: Example, name: str) -> bool:
 def _held(
     name: str, calibration: Calibration, logits: Vector, said: Sequence[Mapping[str, float]], near: NDArray[np.bool_]
 ) -> Calibration:
-    """The calibration with an offset so low that no more of these texts, all without the signal, reach the value from which
-    policies act than its budget has: of everyday ones and of the corpus's look-alikes (``near``) each. What the lexicon alone
-    decides is not held."""
+    """The calibration with an offset so low that no more of these texts, none with the signal, reach the value from which
+    policies act than its budget has: of everyday ones and of the corpus's look-alikes (``near``) each. What the lexicon
+    alone decides is not held."""
     budget, acting = _BUDGETS.get(name, _ACTED), _ACTING_EARLIER.get(name, _ACTING)
     reach = _served(name, calibration, logits, said) >= acting
     reach &= np.array([lifted(name, 0.0, words) < acting for words in said], dtype=bool)
