@@ -19,6 +19,7 @@ _NOT_HEEDED: Final = frozenset(
     (
         "harm.missed_cue",  # what a reply lacks stands in none of its words
         "risk.means_information",  # who asks decides, and the words are those of any question
+        "risk.suicide_level",  # no probability
     )
 )
 _ANSWERS: Final = "answer."

@@ -60,3 +60,11 @@ def test_explicit_words_raise_with_their_evidence_and_the_rest_is_the_models(pai
 def test_nothing_is_heeded_without_a_model(pair: tuple[Scores, Scores]) -> None:
     _, words = pair
     assert heed(words, words) is words
+
+
+def test_a_level_is_no_probability() -> None:
+    words = Scores.of(Side.USER, "words@1", {"risk.suicide_level": 6.0, "risk.suicide": 0.9}, tier=Tier.LEXICON)
+    model = Scores.of(Side.USER, "model@1", {"risk.suicide_level": 2.0, "risk.suicide": 0.4}, tier=Tier.FULL)
+    found = heed(merge(model, words), words)
+    assert found.value("risk.suicide_level") == 2.0
+    assert found.value("risk.suicide") == math.sqrt(0.9 * 0.4)
