@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Protocol, runtime_checkable
 
 from detectors.contract import Item, Scorer
 from detectors.errors import ScorerUnavailable
+from detectors.language import identify
 from detectors.signals import Scores
 
 __all__ = ["FallbackScorer", "ItemScorer", "Recalls", "lexicon"]
@@ -123,7 +125,8 @@ class FallbackScorer:
         try:
             self.prepare()
             assert self._fallback is not None  # noqa: S101  (prepare has just made it)
-            return self._fallback.score_one(item)
+            # As the scorer does: what the session was written in before is only a hint.
+            return self._fallback.score_one(replace(item, language=identify(item.text, item.language)))
         except Exception as error:
             # Only the type is told: a message may quote the text.
             _log.error("the lexicon failed on an item: %s", type(error))

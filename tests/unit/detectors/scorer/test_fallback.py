@@ -158,3 +158,14 @@ async def test_many_long_texts_let_others_run_between_them() -> None:
     await FallbackScorer(primary, Local).score([Item(Side.USER, "x" * 5000)] * 20, deadline=1)
     task.cancel()
     assert turns >= 20
+
+
+async def test_what_the_session_was_written_in_is_only_a_hint() -> None:
+    """An outage makes no English out of Spanish."""
+    primary = Primary()
+    primary.down = "closed"
+    texts = {"es": "hoy fui al mercado con mi hermana y compramos pan, queso y tomates", "en": "ok"}
+    items = [Item(Side.USER, text, language="en") for text in texts.values()]
+    found = await FallbackScorer(primary).score(items, deadline=1)
+    assert [scores.language for scores in found] == list(texts)
+    assert found[0].value("risk.suicide_ge3") is None
