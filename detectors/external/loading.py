@@ -24,7 +24,6 @@ _log = logging.getLogger(__name__)
 
 _THREADS: Final = 2  # as many as the model beside it has
 _LONGEST: Final = 512
-_POSITIONS_APART: Final = 2  # of a family's positions, those that no token has
 _ENDLESS: Final = 1_000_000  # a tokenizer without a limit says a number far above this
 _AUTO: Final = {"sequence": "AutoModelForSequenceClassification", "token": "AutoModelForTokenClassification"}
 
@@ -111,7 +110,7 @@ def load(pack: Pack, folder: Path, device: str) -> Classifier:
         tokenizer=_fast(pack, tokenizer),
         labels=tuple(str(config.id2label[at]) for at in range(config.num_labels)),
         output=output_of(pack, config.problem_type, config.num_labels),
-        longest=_longest(pack, config, tokenizer),
+        longest=_longest(pack, config, tokenizer, _positions_apart(model)),
         pad=_padding(pack, config, tokenizer),
         parameters=sum(int(part.numel()) for part in model.parameters()),
         size=sum(int(part.numel() * part.element_size()) for part in model.parameters()),
@@ -152,12 +151,20 @@ def _fast(pack: Pack, tokenizer: Any) -> Any:
     return backend
 
 
-def _longest(pack: Pack, config: Any, tokenizer: Any) -> int:
-    """Tokens of a frame: what the pack says, and what the model has positions for."""
+def _positions_apart(model: Any) -> int:
+    """Positions that no token has: RoBERTa and its kin number theirs from after the padding token's, BERT from 0."""
+    tables = [part for name, part in model.named_modules() if name.endswith("position_embeddings")]
+    return max(
+        (int(table.padding_idx) + 1 for table in tables if getattr(table, "padding_idx", None) is not None), default=0
+    )
+
+
+def _longest(pack: Pack, config: Any, tokenizer: Any, apart: int) -> int:
+    """Tokens of a frame: what the pack says, and what the model has positions for, ``apart`` of which no token has."""
     limits = [int(tokenizer.model_max_length)] if tokenizer.model_max_length < _ENDLESS else []
     positions = getattr(config, "max_position_embeddings", None)
-    if isinstance(positions, int) and positions > _POSITIONS_APART:
-        limits.append(positions - _POSITIONS_APART)
+    if isinstance(positions, int) and positions > apart:
+        limits.append(positions - apart)
     most = min(limits, default=_LONGEST)
     asked = pack.spec.max_tokens
     if asked is not None and asked > most:

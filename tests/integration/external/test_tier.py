@@ -11,11 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+    RobertaConfig,
+    RobertaModel,
+)
 
 from detectors.contract import Item, Speaker, Utterance
 from detectors.external.errors import PackUnfit
 from detectors.external.files import digest
+from detectors.external.loading import _positions_apart
 from detectors.external.tier import ExternalTier
 from detectors.signals import Scores, Side, Tier
 from tests.integration.external.tiny import WEATHER, pack
@@ -216,6 +224,15 @@ def test_files_that_are_not_those_of_the_pack(weather: Path, tmp_path: Path) -> 
     path.write_text("\n".join(line for line in path.read_text().splitlines() if "sha256" not in line))
     with pytest.raises(PackUnfit, match=rf"weather\.yaml:2: sha256 is missing; .*write: sha256: {digest(folder)}"):
         ExternalTier.load(path)
+
+
+def test_a_bert_has_all_its_positions_and_a_roberta_those_after_its_padding() -> None:
+    sizes = {
+        "vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8,
+        "max_position_embeddings": 66,
+    }  # fmt: skip
+    bert, roberta = BertModel(BertConfig(**sizes)), RobertaModel(RobertaConfig(**sizes, pad_token_id=1))
+    assert [_positions_apart(model) for model in (bert, roberta)] == [0, 2]
 
 
 def test_no_pickles_no_code_no_half_models(weather: Path, tagger: Path, tmp_path: Path) -> None:
