@@ -19,7 +19,7 @@ from detectors.attribution.gradients import Attributed, Gradients
 from detectors.contract import Item
 from detectors.encoder.framing import Framer
 from detectors.encoder.manifest import Head, read_manifest
-from detectors.encoder.reading import CHARACTERS, Reading, Weigh, read
+from detectors.encoder.reading import CHARACTERS, Reading, Weigh, read, readable
 from detectors.sentences import split
 from detectors.signals import SIGNALS, Side
 
@@ -64,6 +64,7 @@ class Attributor:
         self._framer = Framer(Tokenizer.from_file(str(manifest.tokenizer)))
         self._gradients = Gradients(manifest.weights, self._framer.mask, self._framer.marks)
         self._heads, self._words, self._weigh = manifest.heads, words, weigh
+        self._languages = manifest.languages
         self.model = manifest.model
 
     def head(self, name: str) -> Head:
@@ -80,7 +81,8 @@ class Attributor:
         raise AttributionUnfit(f"there is no signal {name!r}; {hint}")
 
     def attribute(self, items: Sequence[Item], text: str, name: str) -> Attribution | None:
-        """What ``name`` rests on in a message: ``items`` are what the scorer is asked of it, ``text`` is the whole message.
+        """What ``name`` rests on in a message: ``items`` are what the scorer is asked of it, their languages identified;
+        ``text`` is the whole message.
 
         ``None`` where the message is of the other side, or the model has nothing to read in it. Raises
         :class:`AttributionUnfit` for a signal without a head.
@@ -90,11 +92,13 @@ class Attributor:
             (item, start)
             for item, start in zip(items, _starts(items, text), strict=True)
             if item.side is SIGNALS[name].side and (item.side is Side.USER or item.whole == SIGNALS[name].whole)
+            if item.language is None or item.language in self._languages
+            if item.question is not None or not name.startswith("answer.")
         ]
         best: tuple[float, Item, int, Reading, int] | None = None
         for item, start in asked:
-            tokens = self._framer.tokens(item.text[:CHARACTERS])
-            if not tokens:
+            tokens = readable(item, self._framer)
+            if tokens is None:
                 continue
             reading = read(item, tokens, self._framer, weigh=self._weigh)
             logits = np.array([self._gradients.logits(reading.frames, head.column)]).T

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 import orjson
 
 from detectors.attribution.message import Attribution, Attributor
 from detectors.batch import Asked, Row, read_row
+from detectors.language import identify
 from detectors.lines import Bad, Line, numbered
 
 __all__ = ["Shown", "attribute_rows"]
@@ -21,7 +23,8 @@ def attribute_rows(
 ) -> Iterator[str]:
     """One JSON text for each row, in order, without a line end: ``{"id", "model", "signal", "value", "logit", "baseline",
     "words": [{"start", "end", "weight"}], "context", "gap", "complete"}``, the text itself nowhere in it. Where the model
-    has nothing to say of the message (it is of the other side, or empty), ``value`` and what follows it are null.
+    has nothing to say of the message (it is of the other side, empty, in a language that the model does not read, or no
+    answer to a question), ``value`` and what follows it are null.
 
     Rows are those of ``handrail score``; a bad one is ``{"id", "line", "error"}`` in its place. Raises
     :class:`~detectors.attribution.errors.AttributionUnfit` for a signal that the model does not answer.
@@ -32,7 +35,8 @@ def attribute_rows(
         if isinstance(row, Bad):
             yield row.dumped()
             continue
-        found = attributor.attribute(row.items, row.text, name)
+        items = [replace(item, language=identify(item.text, item.language)) for item in row.items]
+        found = attributor.attribute(items, row.text, name)
         if found is not None and shown is not None:
             shown(row, found)
         yield orjson.dumps({"id": row.id, "model": attributor.model, "signal": name, **_told(found)}).decode()

@@ -15,11 +15,12 @@ from detectors.encoder.framing import LONGEST, TRAINED, Frame, Framer
 from detectors.encoder.windows import Plan, plan
 from detectors.signals import Side
 
-__all__ = ["CHARACTERS", "Reading", "Weigh", "read"]
+__all__ = ["CHARACTERS", "Reading", "Weigh", "read", "readable"]
 
 CHARACTERS: Final = 60_000
 """Characters of a text that are made into tokens; a turn of 10,000 words has about as many."""
 
+_UNREADABLE: Final = 0.4  # share of unknown tokens above which a text is not in a language the model knows
 _BESIDE: Final = 8  # tokens of a frame that are not its text's
 
 Weigh = Callable[[str, Side], float]
@@ -54,6 +55,12 @@ class Reading:
         return start + first, start + last
 
 
+def readable(item: Item, framer: Framer) -> list[int] | None:
+    """The tokens of the text that is read; ``None`` where there are none, or mostly unknown ones."""
+    tokens = framer.tokens(item.text[:CHARACTERS])
+    return tokens if tokens and tokens.count(framer.unknown) <= _UNREADABLE * len(tokens) else None
+
+
 def read(item: Item, tokens: Sequence[int], framer: Framer, *, weigh: Weigh | None = None, alone: bool = True) -> Reading:
     """The frames of ``item``, whose text has these ``tokens``. ``weigh``: chooses the windows of a very long text.
     ``alone``: whether a turn after others is read by itself too."""
@@ -62,7 +69,8 @@ def read(item: Item, tokens: Sequence[int], framer: Framer, *, weigh: Weigh | No
     # What somebody said before must not stand for what they say now. An answer to a question means nothing without it.
     items = (item, replace(item, context=())) if twice else (item,)
     if len(tokens) < TRAINED - _BESIDE:
-        return Reading(tuple(framer.assemble(each, tokens) for each in items), ((0, len(tokens)),), covered=True)
+        covered = len(text) == len(item.text)
+        return Reading(tuple(framer.assemble(each, tokens) for each in items), ((0, len(tokens)),), covered=covered)
     windows = _plan(item, text, len(tokens), weigh)
     frames = tuple(
         framer.assemble(each, tokens[start:end], longest=min(LONGEST, max(TRAINED, end - start + _BESIDE)))

@@ -17,7 +17,7 @@ from detectors.encoder.framing import Framer
 from detectors.encoder.heads import HEADS, LEVELS, OUTPUTS, RECENCIES
 from detectors.encoder.manifest import Manifest, read_manifest
 from detectors.encoder.placement import Placement
-from detectors.encoder.reading import CHARACTERS, Reading, Weigh, read
+from detectors.encoder.reading import CHARACTERS, Reading, Weigh, read, readable
 from detectors.encoder.windows import combine
 from detectors.signals import SIGNALS, Scores, Side, Tier
 
@@ -28,7 +28,6 @@ Words = Callable[[Sequence[Item]], Sequence[Mapping[str, float]]]
 
 _BEHAVIOUR: Final = "risk.suicide_behaviour"
 _LEVEL: Final = "risk.suicide_level"
-_UNREADABLE: Final = 0.4  # share of unknown tokens above which a text is not in a language the model knows
 _WITHOUT_A_PLACE: Final = ("emotion.", "answer.", "support.", "distress")  # what a text says as a whole
 
 
@@ -88,10 +87,8 @@ class ModelTier:
         """The item's frames; ``None`` where it cannot be read."""
         if item.language is not None and item.language not in self._manifest.languages:
             return None
-        tokens = self._framer.tokens(item.text[:CHARACTERS])
-        if not tokens or tokens.count(self._framer.unknown) > _UNREADABLE * len(tokens):
-            return None
-        return read(item, tokens, self._framer, weigh=self._weigh)
+        tokens = readable(item, self._framer)
+        return None if tokens is None else read(item, tokens, self._framer, weigh=self._weigh)
 
     def _scores(
         self, item: Item, reading: Reading, logits: Logits, votes: Sequence[Votes], said: Mapping[str, float]

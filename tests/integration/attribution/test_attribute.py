@@ -79,19 +79,30 @@ def test_rows_hold_no_text_and_bad_ones_say_why(attributor: Attributor) -> None:
         json.dumps({"id": "b", "messages": [{"role": "assistant", "content": "Hello there."}]}),
         json.dumps({"id": "c", "messages": []}),
         json.dumps({"id": "d", "messages": [{"role": "user", "content": ""}]}),
+        json.dumps(
+            {"id": "e", "messages": [{"role": "user", "content": "hoy fui al mercado con mi hermana y no quiero vivir"}]}
+        ),
     ]
     found = [
         json.loads(line)
         for line in attribute_rows(rows, attributor, "risk.suicide", shown=lambda row, _: shown.append(row.id))
     ]
-    assert [row["id"] for row in found] == ["a", "b", "c", "d"]
+    assert [row["id"] for row in found] == ["a", "b", "c", "d", "e"]
     assert found[0]["words"]
     assert found[0]["complete"] is True
     assert "kill" not in json.dumps(found[0])
     assert found[1]["value"] is None
     assert found[2]["error"].startswith("messages must be a list")
     assert found[3]["value"] is None
+    assert found[4]["value"] is None, "the model reads no Spanish"
     assert shown == ["a"]
+
+
+def test_nothing_answers_a_question_that_was_not_asked(attributor: Attributor) -> None:
+    before = (Utterance(Speaker.ASSISTANT, "Are you thinking of killing yourself?"),)
+    asked, unasked = Item(Side.USER, "yes", before, question=2), Item(Side.USER, "yes", before)
+    assert attributor.attribute([asked], "yes", "answer.affirm") is not None
+    assert attributor.attribute([unasked], "yes", "answer.affirm") is None
 
 
 def test_the_page_shows_text_as_text_and_is_bounded(attributor: Attributor) -> None:

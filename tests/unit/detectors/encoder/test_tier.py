@@ -97,6 +97,11 @@ def test_what_it_cannot_read_is_missing_and_never_zero(tier: ModelTier, item: It
     assert not scores.covered
 
 
+def test_a_text_that_is_cut_is_not_covered_however_few_its_tokens(tier: ModelTier) -> None:
+    (scores,) = tier.score([Item(Side.USER, "hello" + " " * 60_000 + "i want to die")])
+    assert not scores.covered
+
+
 def test_a_turn_after_others_is_read_by_itself_too(tmp_path: Path) -> None:
     class Crowded(Counting):
         """The logit is the number of tokens in the frame: what was said before raises it."""
