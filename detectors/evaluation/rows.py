@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 from detectors.contract import Speaker, Utterance
+from detectors.evaluation import fields
 from detectors.evaluation.errors import RowsUnfit
 from detectors.signals import SIGNALS, Kind, Side, vocabulary
 
@@ -28,6 +29,8 @@ _FORM: Final = (
 _MOST_SLICES: Final = 400
 _LARGEST_PAIR: Final = 100
 _LEVELS: Final = 6
+_RUNGS: Final = 6
+_LAST_TURN: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def read_rows(paths: Sequence[Path], asked: Asked | None = None) -> list[Row]:
         for number, found in _objects(path):
             try:
                 rows.append(_row(found, path.stem, asked))
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+            except (KeyError, TypeError, ValueError) as error:
                 raise RowsUnfit(f"{path}:{number}: {_reason(error)}; write {_FORM}") from None
     if not rows:
         raise RowsUnfit(f"{', '.join(map(str, paths))}: no rows; write {_FORM}")
@@ -133,44 +136,29 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _row(found: Mapping[str, Any], stem: str, asked: Asked | None) -> Row:
-    messages = [(Speaker(message["role"]), str(message["content"])) for message in found["messages"]]
-    if not messages:
-        raise ValueError("no messages")
-    speaker, text = messages[-1]
-    side = Side.USER if speaker is Speaker.USER else Side.REPLY
-    labels = {name: _label(name, value, side) for name, value in found["labels"].items() if value is not None}
-    question = found.get("question")
-    if question is not None and (not isinstance(question, int) or not 0 <= question <= 6):
-        raise ValueError("question is no rung from 0 to 6")
-    turn = found.get("turn")
-    if turn is not None and (not isinstance(turn, int) or isinstance(turn, bool) or not 0 <= turn <= 1_000_000):
-        raise ValueError("turn is no whole number from 0")
-    if turn is not None and "conversation" not in found:
+    identity, said = fields.identity(found), fields.messages(found)
+    *before, last = said
+    side = Side.USER if last.speaker is Speaker.USER else Side.REPLY
+    labels = {name: _label(name, value, side) for name, value in fields.labels(found).items()}
+    question = fields.number(found, "question", _RUNGS)
+    if question is None and asked is not None and side is Side.USER and before and before[-1].speaker is Speaker.ASSISTANT:
+        question = asked(before[-1].text)
+    conversation, turn = fields.name(found, "conversation"), fields.number(found, "turn", _LAST_TURN)
+    if turn is not None and conversation is None:
         raise ValueError("a turn without its conversation")
-    if question is None and asked is not None and side is Side.USER and len(messages) > 1:
-        who, before = messages[-2]
-        question = asked(before) if who is Speaker.ASSISTANT else None
-    identity = str(found["id"])
-    context = tuple(Utterance(who, said) for who, said in messages[:-1])
-    slices = tuple(dict.fromkeys((stem, *map(str, found.get("slices", ())))))
-    conversation = str(found.get("conversation", f"{stem}/{identity}"))
-    benign = found.get("benign")
-    if benign is not None and not isinstance(benign, bool):
-        raise ValueError("benign is neither true nor false")
-    pair = None if found.get("pair") is None else str(found["pair"])
     return Row(
         identity,
         side,
-        text,
-        context,
+        last.text,
+        tuple(before),
         labels,
-        conversation,
-        slices,
+        f"{stem}/{identity}" if conversation is None else conversation,
+        tuple(dict.fromkeys((stem, *fields.names(found, "slices")))),
         question,
-        bool(found.get("whole", True)),
+        fields.flag(found, "whole") is not False,
         turn,
-        pair,
-        benign,
+        fields.name(found, "pair"),
+        fields.flag(found, "benign"),
     )
 
 

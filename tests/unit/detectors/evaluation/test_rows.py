@@ -44,16 +44,35 @@ def test_a_row(tmp_path: Path) -> None:
     [
         ("{", "no JSON"),
         ("[]", "no JSON object"),
-        (_row(messages=[]), "no messages"),
+        (_row(messages=[]), "messages must be a list with at least one message"),
+        (_row(messages="hello"), "messages must be a list with at least one message"),
+        (_row(messages=["hello"]), "messages[0] must be an object with role and content"),
+        (_row(messages=[{"role": "user", "content": None}]), "messages[0].content must be a string"),
+        (_row(messages=[{"role": "user", "content": ["hello"]}]), "messages[0].content must be a string"),
+        (_row(messages=[{"role": "user"}]), "messages[0].content must be a string"),
+        (_row(messages=[{"role": ["user"], "content": "x"}]), "messages[0].role must be user or assistant"),
         ({"id": "a", "labels": {}}, "'messages' is not there"),
-        (_row(messages=[{"role": "robot", "content": "x"}]), "robot"),
+        (_row(messages=[{"role": "robot", "content": "x"}]), "messages[0].role must be user or assistant"),
         (_row(labels={"risk.suicde": 1}), "did you mean 'risk.suicide'"),
         (_row(labels={"refusal.any": 1}), "no signal of the user's side"),
         (_row(labels={"risk.suicide": 2}), "not from 0 to 1"),
         (_row(labels={"risk.suicide": "yes"}), "not from 0 to 1"),
-        (_row(question=9), "no rung"),
+        (_row(labels=[["risk.suicide", 1]]), "labels must be an object"),
+        (_row(labels=None), "labels must be an object"),
+        (_row(question=9), "question is no whole number from 0 to 6"),
+        (_row(question=True), "question is no whole number from 0 to 6"),
+        (_row(question="2"), "question is no whole number from 0 to 6"),
         (_row(turn=-1, conversation="c"), "turn is no whole number"),
+        (_row(turn=True, conversation="c"), "turn is no whole number"),
         (_row(turn=1), "a turn without its conversation"),
+        (_row(turn=1, conversation=None), "a turn without its conversation"),
+        (_row(conversation=["c"]), "conversation must be a string or a whole number"),
+        (_row(conversation=False), "conversation must be a string or a whole number"),
+        (_row(pair={"of": "p"}), "pair must be a string or a whole number"),
+        (_row(slices="cold"), "slices must be a list of strings"),
+        (_row(slices=["cold", 1]), "slices must be a list of strings"),
+        (_row(whole="false"), "whole is neither true nor false"),
+        (_row(whole=0), "whole is neither true nor false"),
         (_row(benign=1), "benign is neither true nor false"),
         (_row(labels={"risk.suicide_level": 7}), "not from 0 to 6"),
         (_row(labels={"session.state": 1}), "no signal of the user's side"),
@@ -64,6 +83,43 @@ def test_refusals(tmp_path: Path, row: Any, says: str) -> None:
     with pytest.raises(RowsUnfit, match=r"chat\.jsonl:2: ") as caught:
         read_rows([_file(tmp_path, _row(), row if isinstance(row, str) else row | {"id": "b"})])
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("identity", [None, 5, ["a"]])
+def test_an_id_is_a_string(tmp_path: Path, identity: Any) -> None:
+    with pytest.raises(RowsUnfit, match=r'chat\.jsonl:1: id must be a string; write one JSON object a line: \{"id"'):
+        read_rows([_file(tmp_path, _row(id=identity))])
+
+
+def test_no_refusal_quotes_a_row(tmp_path: Path) -> None:
+    for row in (
+        _row(messages=[{"role": "SECRET", "content": "x"}]),
+        _row(messages=[{"role": "user", "content": ["SECRET"]}]),
+        _row(conversation=["SECRET"]),
+        _row(slices="SECRET"),
+    ):
+        with pytest.raises(RowsUnfit) as caught:
+            read_rows([_file(tmp_path, row)])
+        assert "SECRET" not in str(caught.value)
+
+
+def test_null_is_as_good_as_absent(tmp_path: Path) -> None:
+    optional = ("conversation", "turn", "pair", "slices", "question", "whole", "benign")
+    given, bare, other = read_rows([_file(tmp_path, _row() | dict.fromkeys(optional), _row(id="b"), _row(id="c"))])
+    assert (given.conversation, bare.conversation, other.conversation) == ("chat/a", "chat/b", "chat/c")
+    assert (given.slices, given.question, given.whole, given.turn, given.pair, given.benign) == (
+        (bare.slices, bare.question, bare.whole, bare.turn, bare.pair, bare.benign)
+    )
+    assert given.whole
+
+
+def test_a_conversations_name_may_be_a_number(tmp_path: Path) -> None:
+    assert [
+        row.conversation for row in read_rows([_file(tmp_path, _row(conversation=7), _row(id="b", conversation="7"))])
+    ] == [
+        "7",
+        "7",
+    ]
 
 
 def test_ids_are_unique_and_files_are_there(tmp_path: Path) -> None:
