@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from detectors.evaluation.intervals import RESAMPLES, Estimate, estimate, resamples
+from detectors.evaluation.intervals import FEWEST, RESAMPLES, Estimate, estimate, resamples
 from detectors.evaluation.mcnemar import Discordance, discordance
 from detectors.evaluation.measures import Ranking, Vector, threshold_at_false_positives
 from detectors.evaluation.study import ALL, ENOUGH, MEASURES, Figures, cuts, figures
-from detectors.evaluation.table import Cut, Table
+from detectors.evaluation.table import Cut, Places, Table
 
 __all__ = ["MARGINS", "Comparison", "Point", "Verdict", "compare", "overall"]
 
@@ -96,11 +96,14 @@ def compare(
             continue
         ours, theirs = _shared(ours, theirs)
         labels = ours.positive
-        weights = resamples(first.conversations[ours.places], resampled if name == ALL or sliced is None else sliced)
+        conversations = first.conversations[ours.places]
+        weights = resamples(conversations, resampled if name == ALL or sliced is None else sliced)
         drawn = estimate(_less(figures(labels, ours.scores), figures(labels, theirs.scores)), weights)
         differences = dict(zip(MEASURES, drawn, strict=True))
         positives = int(labels.sum())
         verdicts, why = _verdicts(differences, positives, len(labels) - positives, margins)
+        if few := _few_conversations(labels, conversations):
+            verdicts, why = {}, few
         if lacking > _LACKING * (lacking + len(labels)):
             why = f"{lacking:,} rows have a score of the other alone"
         found.append(
@@ -157,6 +160,14 @@ def _verdicts(
         return verdicts, f"fewer than {ENOUGH} positives"
     wide = [name for name, verdict in verdicts.items() if verdict is Verdict.UNDECIDED]
     return verdicts, f"the interval of {', '.join(wide)} is too wide" if wide else ""
+
+
+def _few_conversations(labels: Vector, conversations: Places) -> str:
+    """Why nothing is decided where all rows of a kind are of one conversation: no resample then says how it might differ."""
+    for kind, value in (("positives", 1), ("negatives", 0)):
+        if 0 < len(np.unique(conversations[labels == value])) < FEWEST:
+            return f"all {kind} are of one conversation"
+    return ""
 
 
 def _shared(ours: Cut, theirs: Cut) -> tuple[Cut, Cut]:

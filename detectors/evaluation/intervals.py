@@ -13,15 +13,18 @@ from numpy.typing import NDArray
 from detectors.evaluation.measures import Vector
 from detectors.evaluation.proportions import upper_bound
 
-__all__ = ["RESAMPLES", "Estimate", "Resamples", "estimate", "of_share", "resamples"]
+__all__ = ["FEWEST", "RESAMPLES", "Estimate", "Resamples", "estimate", "of_share", "resamples"]
 
 RESAMPLES: Final = 400
+FEWEST: Final = 2
+"""Conversations below which there is no interval."""
 _SEED: Final = 20_261_127
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its 95% percentile interval; NaN throughout where it has no meaning."""
+    """A figure with its 95% percentile interval. NaN throughout where the figure has no meaning; the interval alone is NaN
+    where there are fewer than two conversations to draw from."""
 
     value: float
     low: float
@@ -31,13 +34,14 @@ class Estimate:
 class Resamples:
     """How often each row counts in each of ``len`` resamples: conversations drawn with replacement, as many as there are.
 
+    None of fewer than two conversations: every draw would be the same, and the interval of no width would claim certainty.
     They are drawn anew on every walk, the same each time, so that no more than one is held.
     """
 
     def __init__(self, conversations: Sequence[str] | NDArray[Any], count: int, seed: int) -> None:
         _, self._places = np.unique(np.asarray(conversations), return_inverse=True)
         self._groups = int(self._places.max()) + 1 if len(self._places) else 0
-        self._count, self._seed = count, seed
+        self._count, self._seed = count if self._groups >= FEWEST else 0, seed
 
     def __len__(self) -> int:
         return self._count
@@ -45,7 +49,7 @@ class Resamples:
     def __iter__(self) -> Iterator[Vector]:
         random, groups = np.random.default_rng(self._seed), self._groups
         for _ in range(self._count):
-            drawn = np.bincount(random.integers(0, groups, groups), minlength=groups) if groups else np.zeros(0)
+            drawn = np.bincount(random.integers(0, groups, groups), minlength=groups)
             yield drawn.astype(np.float64)[self._places]
 
 
@@ -68,7 +72,9 @@ def estimate(
 
 def of_share(found: Estimate, rows: int) -> Estimate:
     """A share of ``rows`` with an interval that does not collapse: where none or all of them were seen, no resample says
-    anything else, and the exact bound takes its place."""
+    anything else, and the exact bound takes its place. Where there is no interval there is none here either."""
+    if math.isnan(found.low):
+        return found
     if found.value == 0:
         return Estimate(0.0, 0.0, max(found.high, upper_bound(0, rows, 0.975)))
     if found.value == 1:

@@ -82,11 +82,9 @@ def _curves(axes: Axes, shown: Sequence[tuple[str, Table, Cut]], at: Vector, hei
             return heights(curve).tolist() if curve.told else [math.nan] * len(at)
 
         found = estimate(along, _few(table, cut))
-        axes.band(
-            [(float(x), one.low) for x, one in zip(at, found, strict=True) if not math.isnan(one.low)],
-            [(float(x), one.high) for x, one in zip(at, found, strict=True) if not math.isnan(one.high)],
-            colour,
-        )
+        banded = [(float(x), one) for x, one in zip(at, found, strict=True) if not math.isnan(one.low)]
+        if banded:
+            axes.band([(x, one.low) for x, one in banded], [(x, one.high) for x, one in banded], colour)
         axes.line([(float(x), one.value) for x, one in zip(at, found, strict=True)], colour, name=name)
 
 

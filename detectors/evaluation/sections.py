@@ -48,11 +48,9 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def interval(found: Estimate | None, digits: int = 3) -> str:
-    """A figure with its 95% interval."""
+    """A figure with its 95% interval, of which dashes say that there is none."""
     if found is None or math.isnan(found.value):
         return "-"
-    if math.isnan(found.low):
-        return number(found.value, digits)
     return f"{number(found.value, digits)} [{number(found.low, digits)}, {number(found.high, digits)}]"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from math import isnan
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID
 
@@ -198,7 +199,7 @@ def opinion_agreement(
                 str(row.unsure),
                 f"{row.share:.0%}" if row.n else "",
                 "too few" if row.kappa is None else f"{row.kappa.value:.2f}",
-                "" if row.kappa is None else f"{row.kappa.low:.2f} to {row.kappa.high:.2f}",
+                "" if row.kappa is None or isnan(row.kappa.low) else f"{row.kappa.low:.2f} to {row.kappa.high:.2f}",
             )
             for row in found
         ],

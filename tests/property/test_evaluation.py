@@ -178,7 +178,7 @@ def test_delays_from_cue_to_find(conversations: list[list[tuple[int, bool]]]) ->
 def test_resamples_draw_conversations_whole_and_the_same_again(conversations: list[int], seed: int) -> None:
     drawn = resamples(np.array(conversations), 5, seed)
     once, again = list(drawn), list(drawn)
-    assert len(once) == len(drawn) == 5
+    assert len(once) == len(drawn) == (5 if len(set(conversations)) > 1 else 0)
     for weights, same in zip(once, again, strict=True):
         assert (weights == same).all()
         by_conversation = {c: {w for c2, w in zip(conversations, weights, strict=True) if c2 == c} for c in conversations}

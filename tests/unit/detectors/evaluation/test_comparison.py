@@ -77,6 +77,21 @@ def test_few_positives_hold_up_others_only_where_they_are_required() -> None:
     assert overall([enough, replace(few, verdict=Verdict.WORSE)]) is Verdict.WORSE
 
 
+@pytest.mark.parametrize(("alone", "why"), [(0, "all negatives"), (1, "all positives"), (None, "all positives")])
+def test_one_conversation_passes_no_gate_and_fails_none(alone: int | None, why: str) -> None:
+    rows = [
+        Row(str(at), Side.USER, "x", (), {SIGNAL: float(at < 400)}, "c" if alone in (None, int(at < 400)) else f"c{at}", ())
+        for at in range(COUNT)
+    ]
+    good, poor = (tabulate(rows, {SIGNAL: _good(noise=noise)}) for noise in (0.1, 0.5))
+    for first, second in ((good, good), (good, poor), (poor, good)):
+        (every,) = compare(first, second, resampled=20)
+        assert (every.verdict, every.why) == (Verdict.UNDECIDED, f"{why} are of one conversation")
+        assert overall([every]) is Verdict.UNDECIDED
+        assert not np.isnan(every.differences["auroc"].value)
+        assert np.isnan(every.differences["auroc"].low) == (alone is None)
+
+
 def test_few_negatives_decide_no_low_rate() -> None:
     first, second = _tables(_good(3800), _good(3800), positives=3800)
     every = next(one for one in compare(first, second, resampled=20) if one.slice == ALL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -76,6 +77,17 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
         write(tmp_path / "file", "title", "about", {}, [], [])
 
 
+def test_one_conversation_is_drawn_and_told_without_intervals(tmp_path: Path) -> None:
+    found = evaluate([replace(row, conversation="c") for row in _rows(tmp_path)], Plan("lexicon", "lexicon", resampled=20))
+    report = as_json(found, ["few.jsonl"])
+    assert report["findings"][0]["auroc"] == {"value": 1.0, "low": None, "high": None}
+    ranking = next(section for section in sections(found) if section.title == "How well scores tell labels")
+    assert ranking.rows[0][4] == "1.000 [-, -]"
+    roc = next(picture for picture in draw(found) if picture.kind == "roc")
+    assert "<polyline" in roc.svg
+    assert "<polygon" not in roc.svg
+
+
 def test_narrowing(tmp_path: Path) -> None:
     rows = _rows(tmp_path)
     assert all(set(row.labels) == {SIGNAL} for row in narrowed(rows, [SIGNAL]))
@@ -118,7 +130,7 @@ def test_a_conversations_rows_are_heard_in_the_order_of_their_turns(tmp_path: Pa
 def test_figures_as_tables_have_them() -> None:
     assert [number(value) for value in (0.5, 1.0, -0.25, float("nan"), None)] == [".500", "1.000", "-.250", "-", "-"]
     assert interval(Estimate(0.5, 0.25, 0.75), 2) == ".50 [.25, .75]"
-    assert interval(Estimate(0.5, float("nan"), float("nan")), 2) == ".50"
+    assert interval(Estimate(0.5, float("nan"), float("nan")), 2) == ".50 [-, -]"
 
 
 def test_columns_in_which_nothing_stands_are_left_out() -> None:

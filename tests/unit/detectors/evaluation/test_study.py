@@ -64,6 +64,17 @@ def test_clusters_widen_the_interval() -> None:
     assert width(10) > width(1)
 
 
+def test_one_conversation_has_no_interval() -> None:
+    rows = _rows(200, per=200)
+    found, *_ = study(rows, {row.id: {SIGNAL: 0.8 if row.labels[SIGNAL] else 0.2} for row in rows}, {SIGNAL: 0.5})
+    assert found.recall is not None
+    assert found.false_positives is not None
+    for one in (found.measures["auroc"], found.recall, found.false_positives):
+        assert one.value in (0.0, 1.0)
+        assert math.isnan(one.low)
+        assert math.isnan(one.high)
+
+
 def test_a_million_turns() -> None:
     rates = among_a_million(0.001, 0.8, 0.01)
     assert rates.there == pytest.approx(1000)
