@@ -25,6 +25,8 @@ def country_of(person: Person, default: str | None) -> str | None:
     if person.locale:
         parts = person.locale.replace("_", "-").split("-")
         for part in parts[1:]:
+            if len(part) == 1:
+                break  # an extension begins: its keys are no regions (RFC 5646, 2.2.6)
             if len(part) == 2 and part.isalpha():
                 return part.upper()
     return default

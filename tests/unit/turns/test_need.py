@@ -8,20 +8,24 @@ from uuid import UUID
 import pytest
 
 from guard.turns.contract import Identity
-from guard.turns.need import need_of
+from guard.turns.need import country_of, need_of
 from guard.turns.session import Peak, SessionState
+from policies.completions.contract import Need
 from policies.decision import Decision, Moment, Person
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def level(peaks: dict[str, float], *, days: int = 0) -> int:
-    state = SessionState(peaks={name: Peak(value, NOW - timedelta(days=days)) for name, value in peaks.items()})
+def needed(state: SessionState, *, people: str = "none", case_open: bool = False) -> Need:
     return need_of(
-        "ccs/ideation", Decision(Moment.USER_TURN), state, now=NOW, identity=Identity(UUID(int=1), "somebody"),
-        person=Person(), default_country=None, seed=b"", words="", case_open=False, identity_spoken=False,
-        asked_last=False, declining=False,
-    ).level  # fmt: skip
+        "ccs/ideation", Decision(Moment.USER_TURN), state, now=NOW,
+        identity=Identity(UUID(int=1), "somebody", people=people), person=Person(), default_country=None, seed=b"", words="",
+        case_open=case_open, identity_spoken=False, asked_last=False, declining=False,
+    )  # fmt: skip
+
+
+def level(peaks: dict[str, float], *, days: int = 0) -> int:
+    return needed(SessionState(peaks={name: Peak(value, NOW - timedelta(days=days)) for name, value in peaks.items()})).level
 
 
 @pytest.mark.parametrize(
@@ -45,3 +49,22 @@ def test_what_was_shown_long_ago_fades() -> None:
     assert level({"suicide": 0.9, "suicide_ge2": 0.6}, days=1) == 2
     assert level({"suicide": 0.9, "suicide_ge2": 0.6}, days=5) == 1
     assert level({"suicide": 0.9, "suicide_ge2": 0.6}, days=30) == 0
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"),
+    [
+        ("de-AT", "AT"),
+        ("zh-Hant-TW", "TW"),
+        ("zh-min-nan-TW", "TW"),
+        ("en_GB", "GB"),
+        ("de-DE-u-ca-gregory", "DE"),
+        ("de-u-ca-gregory", None),  # a key of an extension is no country
+        ("en-u-rg-gbzzzz-sd-usca", None),
+        ("en-x-us", None),
+        ("de", None),
+    ],
+)
+def test_a_locale_names_a_country_by_its_region_alone(locale: str, expected: str | None) -> None:
+    assert country_of(Person(locale=locale), None) == expected
+    assert country_of(Person(locale=locale), "CH") == (expected or "CH")
