@@ -52,6 +52,19 @@ def test_what_was_shown_long_ago_fades() -> None:
 
 
 @pytest.mark.parametrize(
+    ("people", "case_open", "expected"),
+    [
+        ("always", True, "open"),
+        ("always", False, "nobody"),
+        ("hours", True, "nobody"),  # which hours is not known, so nobody is said to watch
+        ("none", True, "nobody"),
+    ],
+)
+def test_people_are_spoken_of_only_where_there_are_some_at_any_hour(people: str, case_open: bool, expected: str) -> None:
+    assert needed(SessionState(), people=people, case_open=case_open).people == expected
+
+
+@pytest.mark.parametrize(
     ("locale", "expected"),
     [
         ("de-AT", "AT"),
