@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from detectors.contract import Item
 from detectors.encoder.manifest import read_manifest, shipped
+from detectors.evaluation.answering import Answering
 from detectors.evaluation.errors import RowsUnfit
 from detectors.evaluation.measures import Vector
 from detectors.evaluation.rows import Row, read_scores
 from detectors.passages import reply_items
+from detectors.scorer.tiers import Stack
 from detectors.signals import SIGNALS, Scores, Side, vocabulary
 
 __all__ = ["NAMES", "Answered", "Listener", "answer", "highest", "in_session_order", "items_of"]
@@ -27,8 +29,6 @@ _BATCH: Final = 64
 _LAYERED: Final = "full:"
 
 _HEARD: Final = tuple(signal.name for side in (Side.USER, Side.REPLY) for signal in vocabulary(side))
-
-_Score = Callable[[Sequence[Item]], list[Scores]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ def answer(
     """The answers of ``source``: ``full`` (the model, the lexicon where it is silent), ``model``, ``lexicon``, a model's
     folder, ``full:`` and a folder, another model's pack (a .yaml file), or a file of ``handrail score``.
 
-    ``names``: the signals that are kept. Raises :class:`RowsUnfit`, :class:`~detectors.encoder.errors.ModelUnfit` and
+    ``names``: the signals that are kept. Raises :class:`RowsUnfit`, :class:`~detectors.evaluation.errors.AnswersFailed`
+    where a tier fails on rows, :class:`~detectors.encoder.errors.ModelUnfit` and
     :class:`~detectors.external.errors.PackUnfit`.
     """
     path = Path(source)
@@ -75,13 +76,13 @@ def answer(
                 told = zip(every, values[place].tolist(), strict=True)
                 _tell(listener, rows[place], {own: value for own, value in told if not math.isnan(value)}, path.name)
         return Answered(path.name, {own: values[:, at] for at, own in enumerate(names)}, {})
-    name, score, thresholds = _scorer(source, path, device)
+    stack, thresholds = _stack(source, path, device)
     kept = {own: np.full(len(rows), math.nan) for own in names}
-    for place, found in _scored(rows, score, listener):
+    for place, found in _scored(rows, Answering(stack), listener):
         for own, value in found.items():
             if own in kept:
                 kept[own][place] = value
-    return Answered(name, kept, thresholds)
+    return Answered(stack.model, kept, thresholds)
 
 
 def _of_file(path: Path, rows: Sequence[Row], names: Sequence[str]) -> NDArray[np.float64]:
@@ -108,19 +109,21 @@ def in_session_order(rows: Sequence[Row]) -> list[int]:
     return sorted(range(len(rows)), key=key)
 
 
-def _scored(rows: Sequence[Row], score: _Score, listener: Listener | None) -> Iterator[tuple[int, Mapping[str, float]]]:
+def _scored(
+    rows: Sequence[Row], answering: Answering, listener: Listener | None
+) -> Iterator[tuple[int, Mapping[str, float]]]:
     order = in_session_order(rows) if listener else range(len(rows))
     for start in range(0, len(rows), _BATCH):
         part = order[start : start + _BATCH]
         before = [list(listener.before(rows[place])) if listener else [] for place in part]
         items = [items_of(rows[place]) for place in part]
-        scores = iter(score([item for pair in zip(before, items, strict=True) for own in pair for item in own]))
-        for place, earlier, own in zip(part, before, items, strict=True):
-            heard = [next(scores) for _ in earlier]
-            found = [next(scores) for _ in own]
+        asked = [(rows[place].id, [*pair[0], *pair[1]]) for place, *pair in zip(part, before, items, strict=True)]
+        for place, earlier, own, scores in zip(part, before, items, answering.score(asked), strict=True):
+            heard, found = scores[: len(earlier)], scores[len(earlier) :]
             if listener:
                 listener.hear(rows[place], heard, own, found)
             yield place, highest(own, found)
+    answering.check()
 
 
 def _tell(listener: Listener, row: Row, found: Mapping[str, float], model: str) -> None:
@@ -134,53 +137,46 @@ def _tell(listener: Listener, row: Row, found: Mapping[str, float], model: str) 
         listener.hear(row, (), items, [scores, scores])
 
 
-def _scorer(source: str, path: Path, device: str) -> tuple[str, _Score, dict[str, float]]:
+def _stack(source: str, path: Path, device: str) -> tuple[Stack, dict[str, float]]:
+    """Whoever answers, with the language identifier as in the scorer process, and their thresholds."""
     from detectors.encoder.tier import ModelTier
     from detectors.language import identify
     from detectors.scorer.process import LexiconTier, stack_for
-    from detectors.scorer.tiers import Stack
 
     if _is_pack(path):
         return _other(path, device)
     lexicon = LexiconTier()
     if source == "lexicon":
-        return lexicon.name, lexicon.score, {}
+        return Stack([lexicon], identify), {}
     layered = source == "full" or source.startswith(_LAYERED)
     if source.startswith(_LAYERED):
         path = Path(source.removeprefix(_LAYERED))
     folder = shipped() if source in NAMES else path if path.is_dir() else None
     thresholds = {head.name: head.threshold for head in read_manifest(folder, check=False).heads.values()} if folder else {}
     if source == "full":
-        stack = stack_for(device)
-    elif folder is None:
+        return stack_for(device), thresholds
+    if folder is None:
         raise RowsUnfit(
             f"{source} is nobody who answers; give {', '.join(NAMES)}, a model's folder ({_LAYERED}FOLDER: with the "
             "lexicon below it), or a file that handrail score wrote"
             if source not in NAMES
             else "this installation carries no model; give lexicon, or a model's folder"
         )
-    else:
-        tier = ModelTier.load(folder, "cpu" if device == "auto" else device, words=lexicon.words)
-        if not layered:
-            return tier.name, tier.score, thresholds
-        stack = Stack([tier, lexicon], identify)
-
-    def score(items: Sequence[Item]) -> list[Scores]:
-        return [found.told(item.side) for item, found in zip(items, stack.score(items), strict=True)]
-
-    return stack.model, score, thresholds
+    tier = ModelTier.load(folder, "cpu" if device == "auto" else device, words=lexicon.words)
+    return Stack([tier, lexicon] if layered else [tier], identify), thresholds
 
 
 def _is_pack(path: Path) -> bool:
     return path.suffix in (".yaml", ".yml")
 
 
-def _other(path: Path, device: str) -> tuple[str, _Score, dict[str, float]]:
+def _other(path: Path, device: str) -> tuple[Stack, dict[str, float]]:
     from detectors.encoder.devices import placed
     from detectors.external.tier import ExternalTier
+    from detectors.language import identify
 
     tier = ExternalTier.load(path, placed(device))
-    return tier.name, tier.score, {answer.signal: answer.threshold for answer in tier.answers}
+    return Stack([tier], identify), {answer.signal: answer.threshold for answer in tier.answers}
 
 
 def items_of(row: Row) -> list[Item]:
