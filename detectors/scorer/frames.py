@@ -14,10 +14,13 @@ from typing import Final
 from detectors.errors import WireError
 from detectors.scorer.errors import MessageTooLong
 
-__all__ = ["HANDSHAKE_LIMIT", "MAX_PAYLOAD", "Frame", "FrameReader", "Kind", "frame"]
+__all__ = ["ANSWER_LIMIT", "HANDSHAKE_LIMIT", "MAX_PAYLOAD", "Frame", "FrameReader", "Kind", "frame"]
 
 MAX_PAYLOAD: Final = 24 * 1024 * 1024
 """Bytes. The longest reply that the gateway accepts (16 MiB) with the longest user's turn (4 MiB) as its context fits."""
+
+ANSWER_LIMIT: Final = 1024 * 1024
+"""Bytes. What a client takes of one message. Scores have about 1.5 KiB, a few more for each span; 116,000 entities fit."""
 
 HANDSHAKE_LIMIT: Final = 4096
 """Bytes. Until the handshake is done a stranger is not given more room than this."""
@@ -45,11 +48,12 @@ _KINDS: Final = frozenset(int(kind) for kind in Kind)
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One message as it was read."""
+    """One message as it was read. ``cut``: its payload is longer than the reader takes and was left out."""
 
     kind: Kind
     number: int
     payload: bytes
+    cut: bool = False
 
 
 def frame(kind: Kind, number: int, payload: bytes = b"") -> bytes:
@@ -66,14 +70,17 @@ class FrameReader:
     """Cuts a stream of bytes into frames, however it was chunked.
 
     Holds at most one unfinished frame of ``limit`` bytes and grows only with what has really arrived: a length that is
-    merely claimed costs nothing.
+    merely claimed costs nothing. A longer payload, up to ``cuts`` bytes, is passed over as it arrives and its frame given
+    without it, as soon as its head is there; without ``cuts`` it is an error.
     """
 
-    __slots__ = ("_buffer", "limit")
+    __slots__ = ("_buffer", "_over", "cuts", "limit")
 
-    def __init__(self, limit: int = MAX_PAYLOAD) -> None:
+    def __init__(self, limit: int = MAX_PAYLOAD, *, cuts: int = 0) -> None:
         self._buffer = bytearray()
+        self._over = 0  # bytes still to be passed over
         self.limit = limit
+        self.cuts = cuts
 
     @property
     def held(self) -> int:
@@ -82,6 +89,10 @@ class FrameReader:
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that ``data`` completes. Raises :class:`~detectors.errors.WireError`; the reader is then of no use."""
+        if self._over:
+            passed = min(self._over, len(data))
+            self._over -= passed
+            data = data[passed:]
         buffer = self._buffer
         buffer += data
         frames: list[Frame] = []
@@ -90,9 +101,14 @@ class FrameReader:
             length, kind, number = _HEAD.unpack_from(buffer, at)
             if kind not in _KINDS:
                 raise WireError(f"kind {kind} is not one of the scorer's messages; is this a client of another program?")
-            if length > self.limit:
-                raise WireError(f"a message claims {length} bytes, at most {self.limit} are taken here")
             start = at + _HEAD.size
+            if length > self.limit:
+                if length > self.cuts:
+                    raise WireError(f"a message claims {length} bytes, at most {self.limit} are taken here")
+                frames.append(Frame(Kind(kind), number, b"", cut=True))
+                at = min(start + length, end)
+                self._over = start + length - at
+                continue
             if end - start < length:
                 break
             at = start + length

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final, cast
 
 from detectors.errors import WireError
-from detectors.scorer.frames import HANDSHAKE_LIMIT, FrameReader, Kind, frame
-from detectors.scorer.wire import WIRE_VERSION, Answer, Welcome, decode_answer, decode_welcome, encode_hello
+from detectors.scorer.found import Found, encode_found
+from detectors.scorer.frames import ANSWER_LIMIT, HANDSHAKE_LIMIT, MAX_PAYLOAD, Frame, FrameReader, Kind, frame
+from detectors.scorer.wire import WIRE_VERSION, Answer, Outcome, Welcome, decode_answer, decode_welcome, encode_hello
 from detectors.signals import VOCABULARY_VERSION
 
 __all__ = ["Heard", "Link"]
 
-_ANSWER_LIMIT: Final = 1024 * 1024  # bytes; scores take about 1.5 KiB, and a few more for each span
+_log = logging.getLogger(__name__)
+
 _GRACE_SECONDS: Final = 0.05
 _UNSENT_BYTES: Final = 64 * 1024 * 1024
 
@@ -23,6 +26,8 @@ Heard = Callable[[Kind, int, bytes, Answer | None], None]
 
 class Link(asyncio.Protocol):
     """A connection after its handshake. Made by :meth:`open`.
+
+    An answer longer than a client takes is heard as one that failed: other calls over the connection go on.
 
     ``heard`` counts the chunks that came. ``doubted`` is what :meth:`doubt` may come to, and is cleared by the next byte;
     ``changed`` is set when either happens, or when the connection ends.
@@ -128,7 +133,7 @@ class Link(asyncio.Protocol):
             frames = self._reader.feed(data)
             while frames:
                 for one in frames:
-                    self._read(one.kind, one.number, one.payload)
+                    self._read(one)
                 frames = self._reader.feed(b"")
         except WireError as error:
             if not self._welcomed.done():
@@ -136,12 +141,16 @@ class Link(asyncio.Protocol):
                 self._welcomed.exception()
             self.close()
 
-    def _read(self, kind: Kind, number: int, payload: bytes) -> None:
+    def _read(self, one: Frame) -> None:
+        kind, number, payload = one.kind, one.number, one.payload
         if not self._welcomed.done():
             if kind is not Kind.WELCOME:
                 raise WireError("the first message of a scorer must be a welcome; is this another program's socket?")
             self._welcomed.set_result(decode_welcome(payload))
-            self._reader.limit = _ANSWER_LIMIT
+            self._reader.limit, self._reader.cuts = ANSWER_LIMIT, MAX_PAYLOAD
+        elif one.cut:
+            _log.error("a message of the scorer has over %d bytes and is taken as a failure", ANSWER_LIMIT)
+            self._fail(kind, number)
         elif kind is Kind.ANSWER:
             self._take(kind, number, payload, decode_answer(payload))
         elif kind in (Kind.REPORT, Kind.FOUND):
@@ -150,3 +159,13 @@ class Link(asyncio.Protocol):
             raise WireError("the scorer did not understand this client")
         else:
             raise WireError(f"a scorer does not send {kind.name.lower()} messages here")
+
+    def _fail(self, kind: Kind, number: int) -> None:
+        if kind is Kind.ANSWER:
+            self._take(kind, number, b"", Answer(Outcome.FAILED))
+        elif kind is Kind.FOUND:
+            self._take(kind, number, encode_found(Found(Outcome.FAILED)), None)
+        elif kind is Kind.REPORT:
+            self._take(kind, number, b"", None)
+        else:
+            raise WireError(f"a {kind.name.lower()} message of the scorer has over {ANSWER_LIMIT} bytes")

@@ -1,7 +1,8 @@
 """Searches for personal data in the scorer process: one thread beside the tiers', bounded, loaded at the first need.
 
 A search never holds up a score: it has its own queue and thread. Who was cancelled, or whose time is over, is left out
-before it is begun; what was found is remembered by a keyed digest of the text, never by the text.
+before it is begun; who is cancelled later is told nothing. More than fits in one answer is a failure. What was found is
+remembered by a keyed digest of the text, never by the text.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from detectors.pii.entity import Redacted
-from detectors.scorer.found import Found, pack_entities
+from detectors.scorer.found import Found, encode_found, pack_entities
+from detectors.scorer.frames import ANSWER_LIMIT
 from detectors.scorer.memo import Memo
 from detectors.scorer.wire import Outcome
 
@@ -78,6 +80,7 @@ class Searches:
         self._loop = asyncio.get_running_loop()
         self._memo = Memo(_MEMO_ENTRIES, _MEMO_BYTES)
         self._queue: OrderedDict[tuple[int, int], _Search] = OrderedDict()
+        self._begun: dict[tuple[int, int], _Search] = {}  # until answered or cancelled
         self._bytes = 0
         self._ready = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -125,7 +128,7 @@ class Searches:
     def forget(self, seeker: Seeker) -> None:
         """The connection has ended."""
         with self._ready:
-            for key in [key for key in self._queue if key[0] == id(seeker)]:
+            for key in [key for key in (*self._queue, *self._begun) if key[0] == id(seeker)]:
                 self._drop(key)
 
     def close(self) -> None:
@@ -143,6 +146,7 @@ class Searches:
         search = self._queue.pop(key, None)
         if search is not None:
             self._bytes -= len(search.raw)
+        self._begun.pop(key, None)
 
     def _work(self) -> None:
         while True:
@@ -151,8 +155,9 @@ class Searches:
                     self._ready.wait()
                 if self._closed:
                     return
-                _, search = self._queue.popitem(last=False)
+                key, search = self._queue.popitem(last=False)
                 self._bytes -= len(search.raw)
+                self._begun[key] = search
             found = self._search(search)
             try:
                 self._loop.call_soon_threadsafe(self._answer, search, found)
@@ -167,10 +172,18 @@ class Searches:
             if worker is None:
                 return Found(Outcome.FAILED)
             redacted = worker.redact(search.raw.decode("utf-8", "surrogatepass"))
-            return Found(Outcome.SCORED, pack_entities(redacted.entities))
+            found = Found(Outcome.SCORED, pack_entities(redacted.entities))
         except Exception as error:  # only the type is told: a message may quote the text
             _log.error("a search for personal data failed: %s", type(error))
             return Found(Outcome.FAILED)
+        if len(encode_found(found)) > ANSWER_LIMIT:
+            _log.warning(
+                "a search for personal data found %d entities, more than an answer of %d bytes carries; it failed",
+                len(redacted.entities),
+                ANSWER_LIMIT,
+            )
+            return Found(Outcome.FAILED)
+        return found
 
     def _loaded(self) -> Redacts | None:
         if self._load is None or self._loop.time() - self._tried < _AGAIN_SECONDS:
@@ -185,4 +198,10 @@ class Searches:
             self._memo.put(search.key, found.entities)
         else:
             self.failed += 1
-        search.seeker.found(search.number, found)
+        key = id(search.seeker), search.number
+        with self._ready:
+            wanted = self._begun.get(key) is search
+            if wanted:
+                del self._begun[key]
+        if wanted:
+            search.seeker.found(search.number, found)

@@ -14,26 +14,33 @@ from detectors.contract import Item
 from detectors.errors import ScorerUnavailable
 from detectors.pii.entity import Entity, Redacted
 from detectors.scorer.client import ScorerClient
+from detectors.scorer.found import Found, decode_found, encode_find, encode_found, pack_entities
+from detectors.scorer.frames import ANSWER_LIMIT, Frame, FrameReader, Kind, frame
 from detectors.scorer.process import serve
 from detectors.scorer.tiers import Stack
+from detectors.scorer.wire import Outcome, encode_hello, encode_welcome
 from detectors.signals import Side
 from tests.unit.detectors.scorer.tiers import DigestTier
 
 
 class Marks:
-    """Finds the word "Ann". ``slow`` holds it up, ``fails`` breaks it; ``read`` counts its texts."""
+    """Finds the word "Ann", and each x. ``slow`` holds it up, ``fails`` breaks it; ``read`` counts its texts."""
 
     def __init__(self) -> None:
         self.slow = threading.Event()
         self.slow.set()
+        self.begun = threading.Event()
         self.fails = False
         self.read: list[str] = []
 
     def redact(self, text: str) -> Redacted:
+        self.begun.set()
         self.slow.wait(10)
         if self.fails:
             raise RuntimeError(text)
         self.read.append(text)
+        if text[0] == "x":
+            return Redacted(text, tuple(Entity(at, at + 1, "PERSON") for at in range(len(text))))
         at = text.find("Ann")
         return Redacted(text, (Entity(at, at + 3, "PERSON"),) if at >= 0 else ())
 
@@ -113,3 +120,103 @@ async def test_searches_under_way_are_told_when_the_scorer_ends(tmp_path: Path) 
         with pytest.raises(ScorerUnavailable, match="closed"):
             await asking
         marks.slow.set()
+
+
+_MOST = (ANSWER_LIMIT - len(encode_found(Found(Outcome.SCORED, pack_entities([Entity(0, 1, "PERSON")]))))) // 9 + 1
+
+
+async def test_more_than_an_answer_carries_fails_that_search_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    marks = Marks()
+    async with serving(tmp_path, lambda: marks) as client:
+        assert len((await client.entities(["x" * _MOST], deadline=20))[0]) == _MOST
+        for tries in (1, 2):  # what failed was not remembered: it is searched again
+            marks.slow.clear()
+            marks.begun.clear()
+            asked = asyncio.create_task(client.entities(["x" * (_MOST + 1)], deadline=20))
+            await _set(marks.begun)
+            other = asyncio.create_task(client.entities([f"Ann {tries}"], deadline=20))
+            await client.health(deadline=5)
+            marks.slow.set()
+            with pytest.raises(ScorerUnavailable, match="refused"):
+                await asked
+            assert await other == [(Entity(0, 3, "PERSON"),)]
+        report = await client.health(deadline=5)
+        assert (report["searches"], report["faults"]) == ({"waiting": 0, "done": 3, "failed": 2}, 0)
+        assert marks.read.count("x" * (_MOST + 1)) == 2
+    assert "xx" not in caplog.text
+
+
+async def test_what_was_cancelled_while_it_was_searched_is_told_nothing(tmp_path: Path) -> None:
+    marks = Marks()
+    async with serving(tmp_path, lambda: marks):
+        reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
+        marks.slow.clear()
+        writer.write(frame(Kind.HELLO, 0, encode_hello()) + frame(Kind.FIND, 1, encode_find("Ann", 20)))
+        await _set(marks.begun)
+        for number, text in ((2, "one"), (3, "two")):
+            writer.write(frame(Kind.FIND, number, encode_find(text, 20)))
+        writer.write(b"".join(frame(Kind.CANCEL, number) for number in (1, 2)) + frame(Kind.HEALTH, 9))
+        frames = _frames(reader)
+        assert [(await anext(frames)).kind for _ in range(2)] == [Kind.WELCOME, Kind.REPORT]
+        marks.slow.set()
+        assert (await anext(frames)).number == 3
+        writer.write(frame(Kind.FIND, 4, encode_find("Ann", 20)))
+        told = await anext(frames)
+        assert (told.number, decode_found(told.payload).outcome) == (4, Outcome.SCORED)
+        assert marks.read == ["Ann", "two"]  # the work that was done is not lost
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_message_that_is_too_long_fails_its_call_and_no_other(tmp_path: Path) -> None:
+    """A scorer that keeps to no limit, as one of another release might."""
+    long = bytes(ANSWER_LIMIT + 1)
+
+    async def scorer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(frame(Kind.WELCOME, 0, encode_welcome("d@1", "r")))
+        waiting: int | None = None
+        async for one in _frames(reader):
+            if one.kind is Kind.ASK:
+                writer.write(frame(Kind.ANSWER, one.number, long))
+            elif one.kind is Kind.HEALTH:
+                writer.write(frame(Kind.REPORT, one.number, long if waiting is None else b"{}"))
+            elif one.kind is Kind.FIND and waiting is None:
+                waiting = one.number
+            elif one.kind is Kind.FIND and waiting is not None:
+                writer.write(frame(Kind.FOUND, one.number, long))
+                writer.write(frame(Kind.FOUND, waiting, encode_found(Found(Outcome.SCORED, pack_entities([])))))
+        writer.close()
+
+    server = await asyncio.start_unix_server(scorer, str(tmp_path / "s"))
+    client = ScorerClient(tmp_path / "s")
+    assert await client.start(5)
+    with pytest.raises(ScorerUnavailable, match="closed"):
+        await client.health(deadline=5)
+    first = asyncio.create_task(client.entities(["first"], deadline=5))
+    await asyncio.sleep(0)
+    with pytest.raises(ScorerUnavailable, match="refused"):
+        await client.score([Item(Side.USER, "hello")], deadline=5)
+    with pytest.raises(ScorerUnavailable, match="refused"):
+        await client.entities(["second"], deadline=5)
+    assert await first == [()]
+    assert await client.health(deadline=5) == {}
+    assert (client.healthy, client.trouble) == (True, None)
+    await client.close()
+    server.close()
+    await server.wait_closed()
+
+
+async def _set(event: threading.Event) -> None:
+    async with asyncio.timeout(10):
+        while not event.is_set():
+            await asyncio.sleep(0.005)
+
+
+async def _frames(reader: asyncio.StreamReader) -> AsyncIterator[Frame]:
+    frames = FrameReader()
+    while raw := await reader.read(65536):
+        more = frames.feed(raw)
+        while more:
+            for one in more:
+                yield one
+            more = frames.feed(b"")

@@ -148,6 +148,30 @@ def test_frames_survive_any_cut(sent: list[tuple[Kind, int, bytes]], data: st.Da
     assert reader.held == 0
 
 
+@given(st.lists(st.tuples(st.sampled_from(Kind), st.integers(0, 9), st.binary(max_size=60)), max_size=6), st.data())
+def test_what_is_too_long_is_passed_over_however_it_was_cut(
+    sent: list[tuple[Kind, int, bytes]], data: st.DataObject
+) -> None:
+    stream = b"".join(frame(*one) for one in sent)
+    reader = FrameReader(limit=20, cuts=60)
+    got: list[tuple[Kind, int, bytes, bool]] = []
+    at = 0
+    while at < len(stream):
+        size = data.draw(st.integers(1, len(stream) - at))
+        frames = reader.feed(stream[at : at + size])
+        while frames:
+            got.extend((one.kind, one.number, one.payload, one.cut) for one in frames)
+            frames = reader.feed(b"")
+        assert reader.held < 9 + 20
+        at += size
+    assert got == [
+        (kind, number, payload, False) if len(payload) <= 20 else (kind, number, b"", True) for kind, number, payload in sent
+    ]
+    assert reader.held == 0
+    with pytest.raises(WireError, match="at most 20"):
+        reader.feed(struct.pack("<IBI", 61, Kind.FOUND, 1))
+
+
 @given(st.binary(max_size=300))
 def test_a_reader_holds_no_more_than_came(raw: bytes) -> None:
     reader = FrameReader(limit=1000)
