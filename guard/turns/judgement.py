@@ -159,6 +159,12 @@ class Judgement:
             if name in at and judged(SIGNALS[name])
         )
 
+    def _before(self) -> str:
+        """What the chatbot's side said right before the person wrote."""
+        turn = self.thread.turn
+        before = self.thread.messages[turn - 1] if turn else None
+        return before.text if before is not None and before.role == "assistant" else ""
+
     def need(self, template: str, decision: Decision, *, declining: bool, reply: str = "") -> Need:
         """What a composition of ``template`` needs to know."""
         request = self.request
@@ -173,6 +179,7 @@ class Judgement:
             default_country=self.room.settings.country,
             seed=self.claimed.result().key,
             words=self.words,
+            before=self._before(),
             case_open=self.case_open,
             identity_spoken=any(_IDENTITY in text for text in history),
             asked_last=self.reading.question is not None,

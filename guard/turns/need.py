@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from guard.turns.contract import Identity
+from guard.turns.questions import asked_of_now
 from guard.turns.session import SessionState
 from policies.completions.contract import Need
 from policies.decision import Decision, Person
@@ -16,6 +17,7 @@ _IDENTITY_EVERY: Final = timedelta(hours=24)
 _URGENT: Final = 4
 _LEVELS: Final = ("suicide", "suicide_ge2", "suicide_ge3", "suicide_ge4", "suicide_ge5")
 _HIT: Final = 0.5
+_OF_NOW: Final = frozenset({"can-call", "ladder-0", "voices-safe"})  # variants of the questions of rung 0
 
 
 def country_of(person: Person, default: str | None) -> str | None:
@@ -43,6 +45,12 @@ def _level(state: SessionState, now: datetime) -> int:
     return max(hits, default=0)
 
 
+def _asked_of_now(before: str, state: SessionState) -> str | None:
+    """Which question of rung 0 was asked last: by the words that the person answers, else by what the session heard."""
+    in_words = asked_of_now(before)
+    return in_words or next((variant for variant in reversed(state.spoken) if variant in _OF_NOW), None)
+
+
 def need_of(
     template: str,
     decision: Decision,
@@ -54,13 +62,17 @@ def need_of(
     default_country: str | None,
     seed: bytes,
     words: str,
+    before: str,
     case_open: bool,
     identity_spoken: bool,
     asked_last: bool,
     declining: bool,
     reply_asks: bool = False,
 ) -> Need:
-    """What :class:`policies.completions.contract.Composer` composes from. Pure."""
+    """What :class:`policies.completions.contract.Composer` composes from. Pure.
+
+    ``before``: the message that the person's own one followed, empty where it is not known.
+    """
     recent = identity_spoken or (state.identity_at is not None and now - state.identity_at < _IDENTITY_EVERY)
     answer = state.answer
     return Need(
@@ -75,6 +87,7 @@ def need_of(
         level=_level(state, now),
         answered=answer.word if answer else None,
         answered_rung=answer.rung if answer else None,
+        asked_of_now=_asked_of_now(before, state),
         refer=decision.refer,
         people=_people(identity, case_open),
         identity_due=decision.severity >= _URGENT or not recent,

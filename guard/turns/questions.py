@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["asked"]
+__all__ = ["asked", "asked_of_now"]
 
+_CALL: Final = r"\bcan you call (?:for help )?now\b"
 _KILL: Final = r"(?:kill(?:ing)? yourself|end(?:ing)? your (?:own )?life|tak(?:e|ing) your (?:own )?life|suicid(?:e|al))"
 _RUNGS: Final = (
     # the highest rung first: a question on intent often names the thought as well
@@ -31,12 +32,24 @@ _RUNGS: Final = (
     (
         0,
         r"\bare you (?:safe|in danger)\b[^?]{0,40}\b(?:now|right now|at the moment|tonight|today)\b"
-        r"|\bcan you call (?:for help )?now\b",
+        rf"|{_CALL}",
     ),
 )
 _COMPILED: Final = tuple((rung, re.compile(pattern, re.IGNORECASE)) for rung, pattern in _RUNGS)
+_CALLS: Final = re.compile(_CALL, re.IGNORECASE)
 _QUESTION: Final = re.compile(r"[^.!?\n]{0,400}\?")
 _TAIL: Final = 4000
+
+
+def _last(text: str) -> tuple[int, str] | None:
+    """The last safety question: its rung and its sentence."""
+    found: tuple[int, str] | None = None
+    for match in _QUESTION.finditer(text[-_TAIL:].replace("\u2019", "'")):
+        for rung, pattern in _COMPILED:
+            if pattern.search(match.group()):
+                found = rung, match.group()
+                break
+    return found
 
 
 def asked(text: str) -> int | None:
@@ -44,10 +57,14 @@ def asked(text: str) -> int | None:
 
     Only the last 4,000 characters are read: a question that far above the end is not the one that is answered.
     """
-    found: int | None = None
-    for match in _QUESTION.finditer(text[-_TAIL:].replace("\u2019", "'")):
-        for rung, pattern in _COMPILED:
-            if pattern.search(match.group()):
-                found = rung
-                break
-    return found
+    found = _last(text)
+    return found[0] if found is not None else None
+
+
+def asked_of_now(text: str) -> str | None:
+    """Which of the questions of rung 0 the last safety question in ``text`` is, as its variant is called: ``can-call`` or
+    ``ladder-0``. ``None`` where it is another one, or there is none."""
+    found = _last(text)
+    if found is None or found[0] != 0:
+        return None
+    return "can-call" if _CALLS.search(found[1]) else "ladder-0"

@@ -312,7 +312,7 @@ def _near(need: Need) -> bool:
 
 def _answer_pool(need: Need) -> str:
     rung = need.answered_rung or 0
-    if rung == 0 and "can-call" in need.spoken and need.answered in ("affirm", "deny"):
+    if rung == 0 and need.asked_of_now == "can-call" and need.answered in ("affirm", "deny"):
         return "calling" if need.answered == "affirm" else "cannot-call"
     if need.answered == "affirm":
         return "safe" if rung == 0 else "affirm-low" if rung <= 2 else "affirm-behaviour" if rung == 6 else "affirm-high"

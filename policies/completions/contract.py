@@ -35,6 +35,7 @@ class Need:
     level: int = 0
     answered: str | None = None  # what this turn did to the open question: affirm, deny, unclear, declines
     answered_rung: int | None = None
+    asked_of_now: str | None = None  # variant of the question of rung 0 that was asked last: ladder-0, can-call, …
     refer: tuple[str, ...] = ()
     people: str = "nobody"
     identity_due: bool = True

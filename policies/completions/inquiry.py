@@ -40,7 +40,7 @@ def unsafe(need: Need) -> bool:
 
 def calling(need: Need) -> bool:
     """They answered that they can call for help: it is not the moment for one more question."""
-    return need.answered_rung == SAFE_NOW and need.answered == "affirm" and "can-call" in need.spoken
+    return need.answered_rung == SAFE_NOW and need.answered == "affirm" and need.asked_of_now == "can-call"
 
 
 def silent(need: Need) -> bool:

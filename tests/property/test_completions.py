@@ -48,6 +48,7 @@ NEEDS = st.builds(
     level=st.integers(0, 5),
     answered=st.sampled_from([None, "affirm", "deny", "unclear", "declines"]),
     answered_rung=st.sampled_from([None, *range(7)]),
+    asked_of_now=st.sampled_from([None, "can-call", "ladder-0", "voices-safe"]),
     refer=st.lists(st.sampled_from([*sorted(RESOURCE_CLASSES), "unheard-of"]), max_size=3).map(tuple),
     people=st.sampled_from(["nobody", "open", "acknowledged"]),
     identity_due=st.booleans(),

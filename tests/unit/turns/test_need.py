@@ -16,11 +16,11 @@ from policies.decision import Decision, Moment, Person
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def needed(state: SessionState, *, people: str = "none", case_open: bool = False) -> Need:
+def needed(state: SessionState, *, people: str = "none", case_open: bool = False, before: str = "") -> Need:
     return need_of(
         "ccs/ideation", Decision(Moment.USER_TURN), state, now=NOW,
         identity=Identity(UUID(int=1), "somebody", people=people), person=Person(), default_country=None, seed=b"", words="",
-        case_open=case_open, identity_spoken=False, asked_last=False, declining=False,
+        before=before, case_open=case_open, identity_spoken=False, asked_last=False, declining=False,
     )  # fmt: skip
 
 
@@ -81,3 +81,24 @@ def test_people_are_spoken_of_only_where_there_are_some_at_any_hour(people: str,
 def test_a_locale_names_a_country_by_its_region_alone(locale: str, expected: str | None) -> None:
     assert country_of(Person(locale=locale), None) == expected
     assert country_of(Person(locale=locale), "CH") == (expected or "CH")
+
+
+CALL, SAFE = "I can't call for you. Can you call now?", "Please call 911 now. Are you safe right now?"
+
+
+@pytest.mark.parametrize(
+    ("spoken", "before", "expected"),
+    [
+        ((), "", None),
+        ((), "Hello.", None),
+        (("can-call", "ladder-0"), "", "ladder-0"),
+        (("ladder-0", "can-call", "answer-unclear-9"), "", "can-call"),
+        (("can-call", "voices-safe"), "", "voices-safe"),
+        ((), CALL, "can-call"),  # a request without a session knows by the words alone
+        ((), SAFE, "ladder-0"),
+        (("ladder-0", "can-call"), SAFE, "ladder-0"),  # the chatbot asked by itself
+        (("can-call", "ladder-0"), CALL, "can-call"),
+    ],
+)
+def test_which_question_about_now_was_asked_last(spoken: tuple[str, ...], before: str, expected: str | None) -> None:
+    assert needed(SessionState(spoken=spoken), before=before).asked_of_now == expected

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from guard.turns.contract import Delivered, Passage, Reply, Status, VerdictKind
+from policies.completions.catalog import shipped as catalog
 from policies.decision import Action, Posture
 from tests.unit.turns.desk import World
 
@@ -235,3 +236,31 @@ async def test_text_is_kept_only_where_the_tenant_keeps_it(world: World) -> None
     turn.close(Delivered.WHOLE)
     await finish(world)
     assert world.records.enqueued[-1].text.user == ""
+
+
+async def said(world: World, *texts: str, **more: object) -> str:
+    """What Handrail says in the reply's place to the last of these messages."""
+    turn = world.desk.begin(world.request(*texts, **more))
+    opening = await turn.opening()
+    assert opening.completion is not None
+    await turn.end(Reply(0, opening.completion, "", "stop"))
+    await turn.settle()
+    turn.close(Delivered.WHOLE)
+    await finish(world)
+    return opening.completion
+
+
+@pytest.mark.parametrize("session", ["s", None])
+async def test_safe_now_is_no_promise_to_call(world: World, session: str | None) -> None:
+    world.scorer.says |= {
+        "tonight": PLAN | {"risk.suicide_imminent": 0.9},
+        "yes i'm safe": {"answer.affirm": 0.9},
+    }
+    thread = ["tonight"]
+    for answer, asks in (("i don't know", "Can you call now?"), ("yes i'm safe", "Are you safe right now?")):
+        text = await said(world, *thread, session=session)
+        assert text.endswith(asks)
+        thread += [text, answer]
+    text = await said(world, *thread, session=session)
+    assert any(text.startswith(variant.text) for variant in catalog().pools["answer.safe"]), text
+    assert text.endswith("?")  # the ladder goes on, as after any yes to being safe

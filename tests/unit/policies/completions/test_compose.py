@@ -87,9 +87,19 @@ def test_whether_they_can_call_is_a_question_whose_answer_counts(answered: str, 
     heard = frozenset(use.variant for use in first.beats)
     assert first.question == 0
     template, severity = ("ccs/answer-follow-up", 2) if answered == "affirm" else ("ccs/imminent", 4)
-    second = made(template, severity, spoken=heard, answered=answered, answered_rung=0)
+    second = made(template, severity, spoken=heard, asked_of_now="can-call", answered=answered, answered_rung=0)
     assert any(use.variant.startswith(pool) for use in second.beats), second.text
     assert (second.question is None) is (answered == "affirm")
+
+
+@pytest.mark.parametrize(("answered", "pool"), [("affirm", "answer-safe"), ("deny", "answer-unsafe")])
+def test_an_answer_belongs_to_the_question_of_now_that_was_asked_last(answered: str, pool: str) -> None:
+    heard = frozenset({"urgent-suicide", "can-call", "ladder-0"})
+    composition = made(
+        "ccs/answer-follow-up", 2, spoken=heard, asked_of_now="ladder-0", answered=answered, answered_rung=0, level=2
+    )
+    assert any(use.variant.startswith(pool) for use in composition.beats), composition.text
+    assert composition.question == (3 if answered == "affirm" else 0)  # safe: the ladder goes on
 
 
 def test_not_being_safe_brings_the_urgent_form_at_any_severity() -> None:
