@@ -122,8 +122,9 @@ def _fire(one: Prepared, facts: Facts, row: Row, plan: Plan) -> _Fired | str:
         if eased is not effects:
             effects, by = eased, f"session.state {facts.session.state}"
     if rule.severity < _URGENT and _cooling(rule, facts):
-        effects, cooled = _cooled(effects, facts)
-        by = by or ("cool-down" if cooled else None)
+        cooled = _cooled(effects)
+        by = by or ("cool-down" if cooled != effects else None)
+        effects = cooled
     return _Fired(rule, effects, by, rule.severity)
 
 
@@ -170,18 +171,16 @@ def _cooling(rule: Rule, facts: Facts) -> bool:
     return bool(times) and facts.now - times[-1] < timedelta(seconds=rule.cooldown)  # type: ignore[index]  # not empty
 
 
-def _cooled(effects: Effects, facts: Facts) -> tuple[Effects, bool]:
-    """Without what would be said or rung twice. A completion keeps its resource; after a person's disposition a new
-    disclosure rings again."""
+def _cooled(effects: Effects) -> Effects:
+    """Without what would be said twice. A completion keeps its resource. A case is never cooled: it takes in all evidence,
+    and who has it is told of more only now and then (``guard.records.case``)."""
     after = effects
     if effects.action is Action.APPEND:
         action = Action.GUIDE if effects.guidance else Action.OBSERVE
         after = replace(after, action=action, template=None)
     if effects.action < Action.COMPLETE:
         after = replace(after, append=None, verify=(), refer=())
-    if facts.session.state != "recovering":
-        after = replace(after, escalate=())
-    return after, after != effects
+    return after
 
 
 def _merge(
@@ -253,7 +252,7 @@ def _degrade(decision: Decision, facts: Facts, lacking: list[Rule]) -> Decision:
         teams = dict.fromkeys(
             team
             for rule in lacking
-            if rule.severity >= _STRICT_FROM and not _cooling(rule, facts)
+            if rule.severity >= _STRICT_FROM
             for team in rule.effects.escalate
         )
         changes = replace(changes, escalate=tuple(Escalation(team, _CAP_WHEN_MISSING) for team in teams))

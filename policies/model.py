@@ -52,7 +52,7 @@ class Effects:
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule. ``floor``: it comes from a floor pack and can be neither loosened nor excepted. ``cooldown``: seconds in
-    which it repeats no beat, resource or page. ``keys``: what the condition reads."""
+    which it repeats no beat and no resource. ``keys``: what the condition reads."""
 
     id: str
     on: tuple[Moment, ...]

@@ -142,6 +142,16 @@ def test_degrade_tells_a_person_on_a_hit_of_the_word_lists() -> None:
     assert by_model.escalate == ()
 
 
+def test_a_case_takes_in_what_is_said_again_whatever_went_out_lately() -> None:
+    """Who has it, and whether a reviewer closed the last one meanwhile, only the records know."""
+    lately = {rule: (NOW - timedelta(minutes=1),) for rule in ("ideation", "ideation-with-method")}
+    for state in ("steady", "elevated", "recovering"):
+        told = decide(PACK, facts(said(risk__suicide_ge2=0.9, risk__suicide_ge3=0.9), SessionView(state, fired=lately)))
+        assert {(one.to, one.severity) for one in told.escalate} == {("crisis-team", 3), ("safety-review", 2)}
+    lost = facts(said(lost=("risk.eating",), risk__suicide=0.7), SessionView(fired={"one": (NOW,)}))
+    assert [one.to for one in decide(policy(MATCH % "degrade"), lost).escalate] == ["team"]
+
+
 def test_off_never_matches_and_is_not_missing() -> None:
     one = policy("  - {id: one, on: user_turn, severity: 3, when: '!(distress < 0.5)', then: [observe]}\n")
     decision = decide(one, facts(said(distress=0.9), off=frozenset({"distress"})))
