@@ -16,6 +16,8 @@ _SEVERE: Final = 3
 _IMMINENT: Final = frozenset({"ccs/imminent", "ccs/emergency-now", "ccs/overdose"})
 _RECENT: Final = frozenset({"now", "24h"})
 _UNCLEAR: Final = "answer-again"
+_REPLIED: Final = "ccs/harmful-reply"
+_VULNERABLE: Final = frozenset({"elevated", "crisis", "recovering"})
 _GRIEVING: Final = frozenset({"ccs/wish-to-be-dead", "ccs/distress"})
 
 
@@ -48,6 +50,12 @@ def silent(need: Need) -> bool:
     return need.asked_last and need.answered is None and "asked" in need.ladder.values()
 
 
+def _undisclosed(need: Need, template: Template) -> bool:
+    """The message rests on what the chatbot said alone: the person told nothing of suicide, now or before."""
+    told = need.level > 0 or need.behaviour_recency is not None or need.answered is not None or need.state in _VULNERABLE
+    return template.id == _REPLIED and not told and all(word == "not_asked" for word in need.ladder.values())
+
+
 def inquiry(need: Need, template: Template, *, urgent: bool = False) -> Inquiry | None:
     """The question for this need. ``urgent``: the message has the urgent form."""
     rung = _next(need, template)
@@ -60,6 +68,8 @@ def inquiry(need: Need, template: Template, *, urgent: bool = False) -> Inquiry 
     if urgent:
         return _urgently(need, template, rung)
     if need.answered == "declines" or silent(need) or calling(need):
+        return None
+    if need.state == "steady" and need.severity < _SEVERE and _undisclosed(need, template):
         return None
     if template.family == "self-harm" and need.answered is None and "medical-care" not in need.spoken:
         return Inquiry("medical-care", sentences.MEDICAL_CARE)
@@ -78,7 +88,7 @@ def _next(need: Need, template: Template) -> int | None:
     near = template.id in _IMMINENT or need.behaviour_recency in _RECENT
     near = near or (need.answered == "affirm" and need.answered_rung == 5)
     known = template.known
-    if template.family == "risk" and need.severity >= 2:
+    if template.family == "risk" and need.severity >= 2 and not _undisclosed(need, template):
         known = max(known, 1)  # a disclosure of that weight is met with the direct question
     return next_question(
         need.ladder,

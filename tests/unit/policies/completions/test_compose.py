@@ -263,6 +263,26 @@ def test_what_just_happened_needs_medical_help() -> None:
     assert sentences.MEDICAL_NOW not in made("ccs/behaviour", 3, behaviour_recency="month").text
 
 
+@pytest.mark.parametrize(
+    ("severity", "more", "question"),
+    [
+        (2, {}, None),  # bad advice on a headache says nothing of the person
+        (2, {"state": "distressed"}, 1),
+        (3, {}, 1),
+        (2, {"level": 1}, 2),
+        (2, {"level": 2}, 3),
+        (2, {"state": "elevated"}, 2),
+        (2, {"state": "recovering"}, 2),
+        (2, {"ladder": {"wish": "affirmed"}}, 2),
+        (2, {"behaviour_recency": "earlier"}, 2),
+    ],
+)
+def test_a_bad_reply_alone_asks_nobody_about_suicide(severity: int, more: dict[str, Any], question: int | None) -> None:
+    composition = made("ccs/harmful-reply", severity, **more)
+    assert composition.question == question and ("?" in composition.text) is (question is not None)
+    assert not composition.last_resort
+
+
 def test_grief_is_asked_about_as_what_it_is() -> None:
     composition = made("ccs/wish-to-be-dead", 1, stated=frozenset({"bereaved"}))
     assert composition.text.endswith(sentences.GRIEF) and composition.question == 2
@@ -553,7 +573,7 @@ def test_a_baby_is_put_down_somewhere_safe_and_never_left(severity: int, seed: s
 
 
 @pytest.mark.parametrize("template", ["ccs/abrupt-refusal", "ccs/harmful-reply"])
-@pytest.mark.parametrize(("level", "rung"), [(0, 2), (1, 2), (2, 3), (3, 4), (4, 5), (5, 6)])
+@pytest.mark.parametrize(("level", "rung"), [(1, 2), (2, 3), (3, 4), (4, 5), (5, 6)])
 def test_what_was_said_freely_is_not_asked(template: str, level: int, rung: int) -> None:
     assert made(template, 3, level=level).question == rung
 
