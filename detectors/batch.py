@@ -21,7 +21,18 @@ from detectors.passages import reply_items
 from detectors.scorer.tiers import Tiered
 from detectors.signals import Scores, Side, Tier, vocabulary
 
-__all__ = ["LONGEST_LINE", "Asked", "Row", "Unread", "Worker", "read_lines", "read_row", "score_rows"]
+__all__ = [
+    "LONGEST_LINE",
+    "Asked",
+    "Row",
+    "Unread",
+    "Worker",
+    "context_of",
+    "language_of",
+    "read_lines",
+    "read_row",
+    "score_rows",
+]
 
 _ROWS: Final = 64  # read ahead, so that a model gets whole batches
 _ITEMS: Final = 256  # scored at once, however many sentences a reply has
@@ -112,8 +123,8 @@ def _utterance(message: object, at: int, name: str) -> Utterance:
     return Utterance(speaker, content)
 
 
-def _language(said: Sequence[Utterance]) -> str | None:
-    """What a person's earlier messages were written in."""
+def language_of(said: Sequence[Utterance]) -> str | None:
+    """What a person's earlier messages were written in, as a session would know it."""
     language: str | None = None
     for utterance in said[-_HISTORY:]:
         if utterance.speaker is Speaker.USER:
@@ -121,19 +132,23 @@ def _language(said: Sequence[Utterance]) -> str | None:
     return language
 
 
+def context_of(said: Sequence[Utterance]) -> tuple[Utterance, ...]:
+    """What goes with a person's message of the messages before it: the last four that say something, the end of each."""
+    spoken = [utterance for utterance in said if utterance.text][-_CONTEXT:]
+    return tuple(Utterance(utterance.speaker, utterance.text[-_CONTEXT_CHARACTERS:]) for utterance in spoken)
+
+
 def _user_items(said: Sequence[Utterance], asked: Asked | None) -> list[Item]:
     *before, last = said
     question = None
     if asked is not None and before and before[-1].speaker is Speaker.ASSISTANT:
         question = asked(before[-1].text)
-    spoken = [utterance for utterance in before if utterance.text][-_CONTEXT:]
-    context = tuple(Utterance(utterance.speaker, utterance.text[-_CONTEXT_CHARACTERS:]) for utterance in spoken)
-    return [Item(Side.USER, last.text, context, question, language=_language(before))]
+    return [Item(Side.USER, last.text, context_of(before), question, language=language_of(before))]
 
 
 def _reply_items(said: Sequence[Utterance]) -> list[Item]:
     *before, last = said
-    return reply_items(last.text, before, language=_language(before))
+    return reply_items(last.text, before, language=language_of(before))
 
 
 def _scored(rows: Sequence[Row | Bad], worker: Worker) -> Iterator[str]:

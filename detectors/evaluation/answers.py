@@ -11,6 +11,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.batch import context_of, language_of
 from detectors.contract import Item
 from detectors.encoder.manifest import read_manifest, shipped
 from detectors.evaluation.answering import Answering
@@ -139,13 +140,16 @@ def _tell(listener: Listener, row: Row, found: Mapping[str, float], model: str) 
 
 def _stack(source: str, path: Path, device: str) -> tuple[Stack, dict[str, float]]:
     """Whoever answers, with the language identifier as in the scorer process, and their thresholds."""
+    from detectors.encoder.devices import placed
     from detectors.encoder.tier import ModelTier
+    from detectors.external.tier import ExternalTier
     from detectors.language import identify
     from detectors.scorer.process import LexiconTier, stack_for
 
-    if _is_pack(path):
-        return _other(path, device)
     lexicon = LexiconTier()
+    if _is_pack(path):
+        other = ExternalTier.load(path, placed(device), weigh=lexicon.weigh)
+        return Stack([other], identify), {answer.signal: answer.threshold for answer in other.answers}
     if source == "lexicon":
         return Stack([lexicon], identify), {}
     layered = source == "full" or source.startswith(_LAYERED)
@@ -162,7 +166,7 @@ def _stack(source: str, path: Path, device: str) -> tuple[Stack, dict[str, float
             if source not in NAMES
             else "this installation carries no model; give lexicon, or a model's folder"
         )
-    tier = ModelTier.load(folder, "cpu" if device == "auto" else device, words=lexicon.words)
+    tier = ModelTier.load(folder, "cpu" if device == "auto" else device, weigh=lexicon.weigh, words=lexicon.words)
     return Stack([tier, lexicon] if layered else [tier], identify), thresholds
 
 
@@ -170,20 +174,13 @@ def _is_pack(path: Path) -> bool:
     return path.suffix in (".yaml", ".yml")
 
 
-def _other(path: Path, device: str) -> tuple[Stack, dict[str, float]]:
-    from detectors.encoder.devices import placed
-    from detectors.external.tier import ExternalTier
-    from detectors.language import identify
-
-    tier = ExternalTier.load(path, placed(device))
-    return Stack([tier], identify), {answer.signal: answer.threshold for answer in tier.answers}
-
-
 def items_of(row: Row) -> list[Item]:
-    """As the gateway would ask: a person's turn at once; a reply by sentences, each with what came before, and whole."""
+    """As the gateway would ask: a person's turn at once; a reply by sentences, each with what came before, and whole. All in
+    the language of what the person said before."""
+    language = language_of(row.context)
     if row.side is Side.USER:
-        return [Item(Side.USER, row.text, row.context, row.question)]
-    return reply_items(row.text, row.context, whole=row.whole)
+        return [Item(Side.USER, row.text, context_of(row.context), row.question, language=language)]
+    return reply_items(row.text, row.context, whole=row.whole, language=language)
 
 
 def highest(items: Sequence[Item], scores: Sequence[Scores]) -> dict[str, float]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from ruamel.yaml import YAML
 
+from detectors.evaluation.answering import Answering
 from detectors.evaluation.answers import highest, items_of
 from detectors.evaluation.measures import (
     Bins,
@@ -28,6 +29,8 @@ from detectors.evaluation.rows import Row
 from detectors.external.calibration import Sigmoid, logit
 from detectors.external.pack import Pack
 from detectors.external.tier import ExternalTier
+from detectors.language import identify
+from detectors.scorer.tiers import Stack
 from detectors.training.fit import LEAST, platt
 
 __all__ = ["Fit", "Fitted", "fit", "written"]
@@ -63,21 +66,21 @@ def fit(tier: ExternalTier, rows: Sequence[Row], *, prevalence: float | None = N
     """A calibration for each of the tier's signals, in the pack's order. ``prevalence``: the share of texts that have a
     signal where it will be used; by default as in ``rows``.
 
-    A threshold is where one in a hundred negatives is flagged; an emotion's is where F1 is highest.
+    A threshold is where one in a hundred negatives is flagged; an emotion's is where F1 is highest. Raises
+    :class:`~detectors.evaluation.errors.AnswersFailed` where the model fails on rows.
     """
     said = _said(tier.uncalibrated(), rows)
     return [_fitted(name, rows, said, prevalence) for name in tier.pack.spec.signals]
 
 
 def _said(tier: ExternalTier, rows: Sequence[Row]) -> list[Mapping[str, float]]:
+    """What the tier says of each row, asked as in a conversation: nothing in a language that its pack has not."""
+    answering = Answering(Stack([tier], identify))
     found: list[Mapping[str, float]] = []
     for start in range(0, len(rows), _BATCH):
-        items = [items_of(row) for row in rows[start : start + _BATCH]]
-        scores = tier.score([item for own in items for item in own])
-        at = 0
-        for own in items:
-            found.append(highest(own, scores[at : at + len(own)]))
-            at += len(own)
+        asked = [(row.id, items_of(row)) for row in rows[start : start + _BATCH]]
+        found += [highest(items, own) for (_, items), own in zip(asked, answering.score(asked), strict=True)]
+    answering.check()
     return found
 
 

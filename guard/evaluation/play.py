@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from detectors.batch import context_of
 from detectors.contract import Item, Speaker
 from detectors.evaluation.rows import Row
+from detectors.language import identify
 from detectors.signals import Scores, Side
 from guard.turns import session as sessions
 from guard.turns.questions import asked
@@ -24,7 +26,6 @@ __all__ = ["Played", "Player"]
 
 _START: Final = datetime(2026, 1, 5, 12, tzinfo=UTC)
 _PACE: Final = timedelta(seconds=30)  # from one of a person's turns to the next
-_CONTEXT: Final = 4  # messages before a turn, as the gateway gives them
 _REPLAYED: Final = 16  # of a person's earlier turns that a session is told of
 
 
@@ -65,11 +66,13 @@ class Player:
             return ()
         self._begun = None if row.turn is None else row.conversation
         items = []
+        language: str | None = None
         for at, one in enumerate(row.context):
             if one.speaker is Speaker.USER and one.text.strip():
-                earlier = row.context[max(0, at - _CONTEXT) : at]
+                earlier = row.context[:at]
                 question = asked(earlier[-1].text) if earlier and earlier[-1].speaker is Speaker.ASSISTANT else None
-                items.append(Item(Side.USER, one.text, earlier, question))
+                items.append(Item(Side.USER, one.text, context_of(earlier), question, language=language))
+                language = identify(one.text, language) or language
         return items[-_REPLAYED:]
 
     def hear(self, row: Row, before: Sequence[Scores], items: Sequence[Item], scores: Sequence[Scores]) -> None:

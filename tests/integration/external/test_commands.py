@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from detectors.external.calibration import Sigmoid
 from detectors.external.errors import PackUnfit
+from detectors.external.fitting import fit
 from detectors.external.pack import read_pack
 from detectors.external.tier import ExternalTier
 from guard.cli.main import app
@@ -154,7 +155,14 @@ def test_a_pack_can_be_measured(weather: Path, tmp_path: Path) -> None:
     from detectors.evaluation.rows import read_rows
 
     file = pack(weather, "distress: {labels: [storm], threshold: 0.7}", file=tmp_path / "p.yaml")
-    rows = read_rows([_rows(tmp_path / "rows.jsonl", 40)])
+    spanish = {"role": "user", "content": "el cielo está azul y hoy no hay thunder en la ciudad"}
+    foreign = {"id": "es", "messages": [spanish], "labels": {"distress": 0}}
+    (tmp_path / "foreign.jsonl").write_text(json.dumps(foreign))
+    rows = read_rows([_rows(tmp_path / "rows.jsonl", 40), tmp_path / "foreign.jsonl"])
+    found = answer(str(file), rows, ["distress", "emotion.joy"], "cpu")
+    assert math.isnan(found.columns["distress"][-1]), "the pack reads English alone"
+    assert [one.rows for one in fit(ExternalTier.load(file), rows[-2:])] == [1]
+    rows = rows[:-1]
     found = answer(str(file), rows, ["distress", "emotion.joy"], "cpu")
     assert found.name == read_pack(file).name
     assert found.thresholds == {"distress": 0.7}

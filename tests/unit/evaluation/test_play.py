@@ -76,5 +76,16 @@ def test_what_was_said_before_is_asked_for_once_and_played(policy: Policy) -> No
     assert _hear(player, _row("r", None, side=Side.REPLY), isolating, _scores(METHOD)).action is not Action.ALLOW
 
 
+def test_what_was_said_before_is_asked_in_the_sessions_language(policy: Policy) -> None:
+    said = (
+        Utterance(Speaker.USER, "No quiero seguir viviendo, ya no puedo más con todo esto"),
+        Utterance(Speaker.ASSISTANT, "a" * 3000),
+        Utterance(Speaker.USER, "sí"),
+    )
+    first, second = Player(policy).before(_row("a", None, *said))
+    assert (first.language, second.language) == (None, "es")
+    assert [len(turn.text) for turn in second.context] == [len(said[0].text), 1200]
+
+
 def test_what_is_missing_is_told(policy: Policy) -> None:
     assert _hear(Player(policy), _row("a"), Scores.missing(Side.USER)).degraded

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
+from detectors.batch import Row as Scored
+from detectors.batch import read_row
 from detectors.contract import Item
 from detectors.evaluation.answering import Answering
-from detectors.evaluation.answers import answer
+from detectors.evaluation.answers import answer, items_of
 from detectors.evaluation.command import Plan, evaluate
 from detectors.evaluation.errors import AnswersFailed
-from detectors.evaluation.rows import Row
+from detectors.evaluation.rows import Row, read_rows
 from detectors.scorer.process import LexiconTier
 from detectors.scorer.tiers import Stack
 from detectors.signals import Scores, Side
@@ -86,3 +90,37 @@ def test_only_the_tier_that_failed_is_named() -> None:
     answering.score([("b", [Item(Side.USER, BAD)]), ("c", [])])
     with pytest.raises(AnswersFailed, match=r"^frail@1 failed on 1 of 3 rows"):
         answering.check()
+
+
+def _said(*texts: str) -> list[dict[str, str]]:
+    """Messages by turns, a person's last."""
+    roles = ("user", "assistant")
+    return [{"role": roles[(len(texts) - at) % 2 == 0], "content": text} for at, text in enumerate(texts)]
+
+
+SPANISH = "No quiero seguir viviendo, ya no puedo más con todo esto"
+
+
+@pytest.mark.parametrize(
+    ("messages", "language"),
+    [
+        (_said("hello"), None),
+        (_said(SPANISH, "Te escucho.", "sí"), "es"),
+        ([*_said(SPANISH), {"role": "assistant", "content": "Aquí estoy. Cuéntame."}], "es"),
+        (_said("I do not want to live any more", "Are you safe right now?", "yes"), "en"),
+        (_said("one", "two", "", "four", "five", "six", "seven"), None),
+        (_said("x" * 3000, "y" * 3000, "no"), None),
+        ([{"role": "assistant", "content": "Hi. How are you?"}], None),
+    ],
+)
+def test_rows_are_asked_as_handrail_score_asks(tmp_path: Path, messages: list[dict[str, str]], language: str | None) -> None:
+    def asked(text: str) -> int | None:
+        return 0 if "safe" in text else None
+
+    line = json.dumps({"id": "a", "messages": messages, "labels": {}})
+    (tmp_path / "rows.jsonl").write_text(line, "utf-8")
+    scored = read_row(line, 1, asked)
+    assert isinstance(scored, Scored)
+    (row,) = read_rows([tmp_path / "rows.jsonl"], asked)
+    assert items_of(row) == list(scored.items)
+    assert {item.language for item in scored.items} == {language}
