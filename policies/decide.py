@@ -121,7 +121,7 @@ def _fire(one: Prepared, facts: Facts, row: Row, plan: Plan) -> _Fired | str:
             return f"session.state {facts.session.state}"
         if eased is not effects:
             effects, by = eased, f"session.state {facts.session.state}"
-    if rule.severity < _URGENT and _cooling(rule, facts):
+    if rule.severity < _URGENT and _cooling(one, facts, row, plan):
         cooled = _cooled(effects)
         by = by or ("cool-down" if cooled != effects else None)
         effects = cooled
@@ -166,9 +166,16 @@ def _under_risk(rule: Rule, effects: Effects) -> Effects | None:
     return replace(effects, action=Action.OBSERVE, template=None)
 
 
-def _cooling(rule: Rule, facts: Facts) -> bool:
-    times = facts.session.fired.get(rule.id)
-    return bool(times) and facts.now - times[-1] < timedelta(seconds=rule.cooldown)  # type: ignore[index]  # not empty
+def _cooling(one: Prepared, facts: Facts, row: Row, plan: Plan) -> bool:
+    """Whether the rule's words went out lately. What memory alone holds is nothing new to answer, so there it is enough that
+    the rule held lately, whatever came of it."""
+    rule, session = one.rule, facts.session
+    since = facts.now - timedelta(seconds=rule.cooldown)
+    said = session.said.get(rule.id)
+    if said is not None and said > since:
+        return True
+    times = session.fired.get(rule.id)
+    return bool(times) and times[-1] > since and not _evident(one, facts, row, plan)  # type: ignore[index]  # not empty
 
 
 def _cooled(effects: Effects) -> Effects:
@@ -202,6 +209,8 @@ def _merge(
     action = max(one.effects.action for one in fired)
     leading = next(one.effects for one in fired if one.effects.action is action)
     append = next((one.effects.append for one in fired if one.effects.append is not None), None)
+    if action >= Action.COMPLETE:
+        append = None
     teams: dict[str, int] = {}
     for one in fired:
         for team in one.effects.escalate:
@@ -213,7 +222,7 @@ def _merge(
         severity=severity,
         rules=tuple(results),
         template=leading.template,
-        append=None if action >= Action.COMPLETE else append,
+        append=append,
         refer=_together(one.effects.refer for one in fired),
         escalate=tuple(Escalation(team, worst) for team, worst in teams.items()),
         guidance=_together(one.effects.guidance for one in fired),
@@ -221,8 +230,15 @@ def _merge(
         bands=bands,
         posture=Posture.WHOLE if held else Posture.SENTENCE,
         strict=careful or highest is Band.HIGH or severity >= _STRICT_FROM,
+        said=tuple(one.rule.id for one in fired if _speaks(one.effects, leading.template, append)),
         policy=policy.hash,
     )
+
+
+def _speaks(effects: Effects, template: str | None, append: str | None) -> bool:
+    """Whether a rule's words or resources are among what the decision says: of several beats one alone is added."""
+    worded = effects.template is not None and effects.template == template
+    return worded or (effects.append is not None and effects.append == append) or bool(effects.refer)
 
 
 def _together(parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
@@ -249,12 +265,7 @@ def _degrade(decision: Decision, facts: Facts, lacking: list[Rule]) -> Decision:
             rules=(*decision.rules, RuleResult(RESOURCE_LINE, 0, Outcome.FIRED, "missing")),
         )
     if not decision.escalate and (facts.session.vulnerable or _hit_by_words(facts)):
-        teams = dict.fromkeys(
-            team
-            for rule in lacking
-            if rule.severity >= _STRICT_FROM
-            for team in rule.effects.escalate
-        )
+        teams = dict.fromkeys(team for rule in lacking if rule.severity >= _STRICT_FROM for team in rule.effects.escalate)
         changes = replace(changes, escalate=tuple(Escalation(team, _CAP_WHEN_MISSING) for team in teams))
     return changes
 

@@ -78,7 +78,8 @@ class SessionView:
 
     ``state``: steady, distressed, elevated, crisis or recovering. ``ladder``: rung name -> not_asked, asked, affirmed,
     denied, declined. ``peaks``, ``peaks_before``: class -> [0, 1]. ``bands``: the band each name stood in after the last
-    turn. ``fired``: rule id -> times it fired, newest last, bounded. ``trend``: per signal, the last values, newest last.
+    turn. ``fired``: rule id -> times it fired, newest last, bounded. ``said``: rule id -> when its words or resources last
+    went out. ``trend``: per signal, the last values, newest last.
     """
 
     state: str = "steady"
@@ -88,6 +89,7 @@ class SessionView:
     peaks_before: Mapping[str, float] = field(default_factory=dict)
     bands: Mapping[str, Band] = field(default_factory=dict)
     fired: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
+    said: Mapping[str, datetime] = field(default_factory=dict)
     trend: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     turns: int = 0
     minutes: float = 0.0
@@ -173,7 +175,8 @@ class Decision:
     where it is APPEND. ``append``: the template of a beat to add even if ``action`` is weaker (guide with an append).
     ``refer``: classes of resources to show. ``guidance``: paragraphs for the upstream's system message. ``verify``: names
     of what the finished reply must have (``question``, ``resource``) lest ``append`` adds it. ``bands``: the band of each
-    name after this turn. ``degraded``: a rule from severity 3 could not be decided for want of a value.
+    name after this turn. ``degraded``: a rule from severity 3 could not be decided for want of a value. ``said``: ids of the
+    rules whose words or resources this decision carries.
     """
 
     moment: Moment
@@ -190,6 +193,7 @@ class Decision:
     posture: Posture = Posture.SENTENCE
     strict: bool = False
     degraded: bool = False
+    said: tuple[str, ...] = ()
     policy: str = ""  # content hash
 
     @property

@@ -60,8 +60,11 @@ class SessionStep(Protocol):
         """The session after a user's turn. ``asked``: the test says that this question was open."""
         ...
 
-    def spoke(self, at: datetime, rules: tuple[str, ...], bands: Mapping[str, Band]) -> None:
-        """The turn is over: these rules fired, and the bands stand so."""
+    def spoke(
+        self, at: datetime, rules: tuple[str, ...], bands: Mapping[str, Band], said: tuple[str, ...] | None = None
+    ) -> None:
+        """The turn is over: these rules fired, and the bands stand so. ``said``: those of them whose words or resources went
+        out, ``None`` for all."""
         ...
 
 
@@ -94,6 +97,7 @@ class Outcomes:
     degraded: bool = False
     refer: tuple[str, ...] = ()
     escalate: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
     rules: dict[str, Outcome] | None = None
     bands: dict[str, Band] | None = None
 
@@ -109,6 +113,7 @@ class Outcomes:
         self.degraded = self.degraded or decision.degraded
         self.refer = tuple(dict.fromkeys((*self.refer, *decision.refer)))
         self.escalate = tuple(dict.fromkeys((*self.escalate, *(one.to for one in decision.escalate))))
+        self.said = tuple(dict.fromkeys((*self.said, *decision.said)))
         rules = self.rules = self.rules or {}
         for rule in decision.rules:
             if rule.id not in rules or _ORDER[rule.outcome] > _ORDER[rules[rule.id]]:
@@ -171,7 +176,7 @@ def _play(
                 whole = moment is Moment.REPLY_END
                 judge(moment, _scores(Side.REPLY, turn, turn.reply, score, said, whole=whole))
             said.append(("assistant", turn.reply))
-        session.spoke(at, last.of(Outcome.FIRED), last.bands or {})
+        session.spoke(at, last.of(Outcome.FIRED), last.bands or {}, last.said)
     return last
 
 

@@ -31,9 +31,11 @@ class RealSession:
         self._state = sessions.advance(self._state, UserTurn(scores, at, question=question, asked=True))
         return sessions.view(self._state, at, question_before=question)
 
-    def spoke(self, at: datetime, rules: tuple[str, ...], bands: Mapping[str, Band]) -> None:
+    def spoke(
+        self, at: datetime, rules: tuple[str, ...], bands: Mapping[str, Band], said: tuple[str, ...] | None = None
+    ) -> None:
         """The turn is over."""
-        self._state = sessions.speak(self._state, Spoken(at, rules=rules, bands=bands))
+        self._state = sessions.speak(self._state, Spoken(at, rules=rules, said=said, bands=bands))
 
 
 class Reader:

@@ -100,7 +100,9 @@ class UserTurn:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What went out after the user's turn. ``ours``: digest of the message if it is Handrail's own, whole or in part."""
+    """What went out after the user's turn. ``ours``: digest of the message if it is Handrail's own, whole or in part.
+    ``rules``: all that fired; ``said``: those of them whose words or resources went out, ``None`` where only the rules are
+    known, which then all count."""
 
     at: datetime
     question: int | None = None
@@ -110,6 +112,7 @@ class Spoken:
     digest: str = ""  # of the conversation after the reply
     ours: str = ""
     rules: tuple[str, ...] = ()
+    said: tuple[str, ...] | None = None
     bands: Mapping[str, Band] = field(default_factory=dict)
 
 
@@ -297,6 +300,12 @@ def speak(state: SessionState, spoken: Spoken) -> SessionState:
         fired[rule] = times  # last fired stands last
     while len(fired) > _FIRED_RULES:
         del fired[next(iter(fired))]
+    said = dict(state.said)
+    for rule in spoken.rules if spoken.said is None else spoken.said:
+        said.pop(rule, None)
+        said[rule] = spoken.at
+    while len(said) > _FIRED_RULES:
+        del said[next(iter(said))]
     return replace(
         state,
         ladder=ladder,
@@ -307,6 +316,7 @@ def speak(state: SessionState, spoken: Spoken) -> SessionState:
         known=_bounded(state.known, [spoken.digest], _KNOWN) if spoken.digest else state.known,
         ours=_bounded(state.ours, [spoken.ours], _OURS) if spoken.ours else state.ours,
         fired=fired,
+        said=said,
         bands=dict(spoken.bands) or state.bands,
     )
 
@@ -329,6 +339,7 @@ def view(state: SessionState, now: datetime, *, question_before: int | None = No
         peaks_before=state.peaks_before,
         bands=state.bands,
         fired=state.fired,
+        said=state.said,
         trend=state.trend,
         turns=state.turns,
         minutes=max(0.0, (now - started).total_seconds() / 60),

@@ -181,5 +181,6 @@ class Speech:
             digest=follow(self._judgement.thread.digest, reply).hex() if self.text else "",
             ours=read([reply]).own[0].hex() if compositions and self.text else "",
             rules=self._tally.fired,
+            said=tuple(self._tally.said),
             bands=self._tally.bands,
         )

@@ -62,6 +62,7 @@ class SessionState:
     behaviour: str | None = None  # recency tag of the latest behaviour
     bands: Mapping[str, Band] = field(default_factory=dict)
     fired: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
+    said: Mapping[str, datetime] = field(default_factory=dict)  # rule -> when its words or resources last went out
     known: tuple[str, ...] = ()
     ours: tuple[str, ...] = ()
     spoken: tuple[str, ...] = ()
@@ -137,6 +138,8 @@ def from_json(data: Mapping[str, Any] | None) -> SessionState:
                 values[item.name] = {key: Band(value) for key, value in raw.items()}
             case "fired":
                 values[item.name] = {key: tuple(datetime.fromisoformat(v) for v in times) for key, times in raw.items()}
+            case "said":
+                values[item.name] = {key: datetime.fromisoformat(at) for key, at in raw.items()}
             case "trend":
                 values[item.name] = {key: tuple(series) for key, series in raw.items()}
             case "known" | "ours" | "spoken" | "shown" | "stated" | "recent":

@@ -52,6 +52,7 @@ class Tally:
     escalations: list[Escalation] = field(default_factory=list)
     escalating: list[str] = field(default_factory=list)
     refer: dict[str, None] = field(default_factory=dict)  # classes of resources, in order
+    said: dict[str, None] = field(default_factory=dict)  # rules whose words or resources a decision carries
     bands: dict[str, Band] = field(default_factory=dict)
     compositions: list[Composition] = field(default_factory=list)
     reply: Scores | None = None
@@ -64,6 +65,7 @@ class Tally:
         self.degraded = self.degraded or decision.degraded
         self.bands.update(decision.bands)
         self.refer.update(dict.fromkeys(decision.refer))
+        self.said.update(dict.fromkeys(decision.said))
         for rule in decision.rules:
             old = self.rules.get(rule.id)
             if old is None or _FIRST[rule.outcome] < _FIRST[old.outcome]:

@@ -172,7 +172,8 @@ def test_memory_alone_neither_completes_nor_rings(value: float, state: str) -> N
 def test_cool_down_touches_wording_only(ago: int, rule: tuple[str, int]) -> None:
     name, severity = rule
     values = {"risk.suicide": 0.9, "risk.suicide_ge2": 0.9} | ({"risk.suicide_imminent": 0.9} if severity == 4 else {})
-    view = SessionView(state="elevated", fired={name: (NOW - timedelta(seconds=ago),)})
+    at = NOW - timedelta(seconds=ago)
+    view = SessionView(state="elevated", fired={name: (at,)}, said={name: at})
     said = decide(POLICY, Facts(Moment.USER_TURN, NOW, view, scores(Side.USER, values)))
     assert name in said.fired
     assert said.severity == severity
@@ -180,3 +181,5 @@ def test_cool_down_touches_wording_only(ago: int, rule: tuple[str, int]) -> None
     assert said.escalate
     if severity == 4:
         assert said.action is Action.COMPLETE
+    else:
+        assert (said.append == "ccs/ideation") == (ago >= 1800)

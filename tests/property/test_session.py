@@ -25,7 +25,7 @@ def run(history: list[tuple[dict[str, float], int | None, int]]) -> tuple[Sessio
     for number, (scores, question, minutes) in enumerate(history):
         at += timedelta(minutes=minutes)
         state = advance(state, UserTurn(user(scores), at, key=f"{number:x}", digest=f"{number:032x}"))
-        state = speak(state, Spoken(at, question=question, rules=("r",)))
+        state = speak(state, Spoken(at, question=question, rules=("r", "s"), said=("s",)))
     return state, at
 
 

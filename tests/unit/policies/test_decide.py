@@ -142,6 +142,14 @@ def test_degrade_tells_a_person_on_a_hit_of_the_word_lists() -> None:
     assert by_model.escalate == ()
 
 
+def test_a_decision_names_the_rules_whose_words_or_resources_it_carries() -> None:
+    both = decide(PACK, facts(said(risk__suicide_ge2=0.9, abuse__partner=0.9)))
+    assert (both.said, set(both.fired)) == (("ideation",), {"ideation", "abuse"})
+    assert decide(PACK, facts(said(risk__suicide_ge2=0.7, context__figurative=0.9))).said == ()
+    graver = decide(PACK, facts(said(risk__suicide_ge4=0.9, abuse__partner=0.9)))
+    assert (graver.template, graver.said) == ("ccs/intent-or-plan", ("intent-or-plan",))
+
+
 def test_a_case_takes_in_what_is_said_again_whatever_went_out_lately() -> None:
     """Who has it, and whether a reviewer closed the last one meanwhile, only the records know."""
     lately = {rule: (NOW - timedelta(minutes=1),) for rule in ("ideation", "ideation-with-method")}

@@ -182,3 +182,16 @@ def test_merging_two_histories_keeps_the_more_careful_of_each() -> None:
 
 def test_unknown_fields_of_a_newer_version_are_left_out() -> None:
     assert from_json({"state": "elevated", "telepathy": 1}).state == "elevated"
+
+
+def test_what_a_rule_said_is_remembered_apart_from_what_fired() -> None:
+    spoken = Spoken(START, rules=("lowered", "loud"), said=("loud",))
+    state = speak(SessionState(), spoken)
+    assert set(state.fired) == {"lowered", "loud"}
+    assert view(state, START).said == {"loud": START}
+    assert from_json(to_json(state)).said == state.said
+    later = START + timedelta(minutes=1)
+    assert speak(state, Spoken(later, rules=("loud",), said=())).said == {"loud": START}
+    assert speak(state, Spoken(later, rules=("lowered",))).said == {"loud": START, "lowered": later}  # of old, all count
+    many = tuple(f"r{number}" for number in range(99))
+    assert tuple(speak(state, Spoken(later, rules=many, said=many)).said) == many[-64:]

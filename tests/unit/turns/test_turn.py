@@ -264,3 +264,20 @@ async def test_safe_now_is_no_promise_to_call(world: World, session: str | None)
     text = await said(world, *thread, session=session)
     assert any(text.startswith(variant.text) for variant in catalog().pools["answer.safe"]), text
     assert text.endswith("?")  # the ladder goes on, as after any yes to being safe
+
+
+async def test_a_disclosure_after_a_figure_of_speech_gets_its_beat_its_resource_and_its_case(world: World) -> None:
+    world.scorer.says |= {"…": IDEATION, "joking": {"risk.suicide_ge2": 0.7, "context.figurative": 0.9}}
+    for text in ("joking", "…"):
+        history = ("joking", "I see.") if text == "…" else ()
+        turn = world.desk.begin(world.request(*history, text))
+        await turn.opening()
+        ending = await turn.end(Reply(0, "I see.", "", "stop"))
+        await turn.settle()
+        turn.close(Delivered.WHOLE)
+        await finish(world)
+        if text == "joking":
+            assert ending.append is None
+    assert ending.append is not None
+    assert "988" in ending.append
+    assert world.records.committed[-1].case is not None
