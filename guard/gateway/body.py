@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -11,10 +12,14 @@ import orjson
 
 from guard.gateway.errors import BadRequest, TooLarge, TooSlow
 
-__all__ = ["ClientGone", "first_part", "other_parts", "parse_object", "read_body"]
+__all__ = ["ClientGone", "first_part", "other_parts", "parse_object", "read_body", "read_object"]
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _BODY_SECONDS: Final = 60.0
+_HIGH: Final = rb"u[dD][89abAB][0-9a-fA-F]{2}"
+_LOW: Final = rb"u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPE: Final = re.compile(rb"\\(?:(%s\\%s)|(%s|%s)|.)" % (_HIGH, _LOW, _HIGH, _LOW), re.S)
+_REPLACEMENT: Final = rb"\ufffd"
 
 
 class ClientGone(Exception):
@@ -64,10 +69,16 @@ async def _part(receive: Receive, left: int, limit: int) -> tuple[bytes, bool]:
 
 
 def parse_object(body: bytes, max_depth: int) -> dict[str, Any]:
-    """``body`` as one JSON object. Refuses what two readers could read differently: repeated keys, NaN, lone surrogates,
-    bytes that are not UTF-8. Raises :class:`BadRequest`."""
+    """The object of :func:`read_object` alone."""
+    return read_object(body, max_depth)[0]
+
+
+def read_object(body: bytes, max_depth: int) -> tuple[dict[str, Any], bytes]:
+    """``body`` as one JSON object, and the bytes that say just that: ``body`` itself, or with U+FFFD for each escaped lone
+    surrogate, since clients that cut a text inside an emoji send one with every message from then on. Refuses what two
+    readers could read differently: repeated keys, NaN, bytes that are not UTF-8. Raises :class:`BadRequest`."""
     try:
-        value = orjson.loads(body)
+        value, body = _loads(body)
     except orjson.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"  # the message itself may quote the body
         raise BadRequest(f"the body is not valid JSON ({where}); send one UTF-8 JSON object", reason="bad_json") from None
@@ -80,7 +91,17 @@ def parse_object(body: bytes, max_depth: int) -> dict[str, Any]:
         raise BadRequest("an object in the body has the same key twice; send each once", reason="duplicate_key") from None
     except ValueError:  # for example an integer of thousands of digits
         raise BadRequest("the body holds a number that cannot be read", reason="bad_json") from None
-    return value
+    return value, body
+
+
+def _loads(body: bytes) -> tuple[Any, bytes]:
+    try:
+        return orjson.loads(body), body
+    except orjson.JSONDecodeError:
+        mended = _ESCAPE.sub(lambda escape: _REPLACEMENT if escape[2] else escape[0], body)
+        if mended == body:
+            raise
+    return orjson.loads(mended), mended
 
 
 class _Repeated(Exception):

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
-from guard.gateway.body import ClientGone, first_part, other_parts, parse_object
+from guard.gateway.body import ClientGone, first_part, other_parts, read_object
 from guard.gateway.errors import (
     BadRequest,
     GatewayError,
@@ -63,7 +63,7 @@ class Proxy:
         try:
             headers = dict(scope["headers"])
             identity, raw = await self._admit(headers, receive)
-            body = parse_object(raw, self._settings.max_json_depth)
+            body, raw = read_object(raw, self._settings.max_json_depth)
             call = read_call(body, raw, headers, identity, self._settings)
             self._meters.stage("read", perf_counter() - arrived)
             upward = forwarded(scope["headers"], self._key)
@@ -97,7 +97,7 @@ class Proxy:
                 raise NotFound("there is no such path; /openapi.json lists those that there are", reason="unknown_path")
             headers = dict(scope["headers"])
             identity, raw = await self._admit(headers, receive)
-            body = parse_object(raw, self._settings.max_json_depth) if raw else {}
+            body, raw = read_object(raw, self._settings.max_json_depth) if raw else ({}, raw)
             veil = self._veil_of(identity)
             if veil is not None and raw and scope["path"] == _EMBEDDINGS:
                 raw = await veil.embeddings(identity, body)
