@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,8 +15,8 @@ from detectors.evaluation.grades import Correlation, Ordering, correlations, ord
 from detectors.evaluation.intervals import RESAMPLES
 from detectors.evaluation.macro import macro_f1
 from detectors.evaluation.measures import Ranking, threshold_at_false_positives
-from detectors.evaluation.rows import Row
-from detectors.evaluation.severity import NEEDED, Severity, severity
+from detectors.evaluation.rows import Row, family
+from detectors.evaluation.severity import GRADED, NEEDED, Severity, severity
 from detectors.evaluation.slices import with_derived
 from detectors.evaluation.study import Finding, findings
 from detectors.evaluation.table import Table, tabulate, wanted
@@ -31,9 +32,9 @@ class Plan:
     """What is asked of an evaluation.
 
     ``model``, ``against``: whose answers, see :func:`~detectors.evaluation.answers.answer`. ``thresholds``: in place of the
-    model's own. ``rate``: the share of false positives at which a signal without a threshold gets one, from these very rows,
-    and at which two models are compared. ``resampled``: resamples of an interval, half as many in a slice.
-    ``required``: signals without which no verdict is given.
+    model's own, of signals that the rows label. ``rate``: the share of false positives at which a signal without a threshold
+    gets one, from these very rows, and at which two models are compared. ``resampled``: resamples of an interval, half as
+    many in a slice. ``required``: signals without which no verdict is given.
     """
 
     model: str = "full"
@@ -89,8 +90,10 @@ def narrowed(rows: Sequence[Row], signals: Sequence[str]) -> list[Row]:
 def evaluate(rows: Sequence[Row], plan: Plan, listener: Listener | None = None) -> Evaluation:
     """The figures of ``plan.model``, and its difference from ``plan.against`` where that is given.
 
-    ``listener``: hears the model's scores, row by row. Raises :class:`~detectors.errors.DetectorError`.
+    ``listener``: hears the model's scores, row by row. Raises :class:`~detectors.errors.DetectorError`; before anything is
+    scored :class:`RowsUnfit` for a threshold that would count nowhere.
     """
+    _check_thresholds(plan.thresholds, rows)
     rows = with_derived(rows)
     names = _names(rows)
     ours = answer(plan.model, rows, names, plan.device, listener)
@@ -122,6 +125,26 @@ def evaluate(rows: Sequence[Row], plan: Plan, listener: Listener | None = None) 
         macro_f1=macro_f1(table, emotions) if len(emotions) > 1 else None,
         comparisons=tuple(comparisons),
     )
+
+
+def _check_thresholds(given: Mapping[str, float], rows: Sequence[Row]) -> None:
+    labelled = {name for row in rows for name in row.labels if _has_threshold(name)}
+    graded = GRADED if any(name in NEEDED for row in rows for name in row.labels) else ()
+    own = sorted(labelled.union(graded))
+    for name in given:
+        if name in own:
+            continue
+        if _has_threshold(name):
+            raise RowsUnfit(f"a threshold of {name!r}, of which no row has a label; give signals that these files label")
+        every = (signal.name for signal in SIGNALS.values() if signal.kind is Kind.PROBABILITY)
+        close = difflib.get_close_matches(name, own, n=1) or difflib.get_close_matches(name, every, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else "; give signals that these files label"
+        raise RowsUnfit(f"a threshold of {name!r}, which is no signal that has a probability{hint}")
+
+
+def _has_threshold(name: str) -> bool:
+    signal = SIGNALS.get(name)
+    return any(family(name, side) for side in Side) if signal is None else signal.kind is Kind.PROBABILITY
 
 
 def _names(rows: Sequence[Row]) -> list[str]:

@@ -24,7 +24,7 @@ def as_json(found: Evaluation, files: Sequence[str]) -> dict[str, Any]:
         "conversations": len({row.conversation for row in found.table.rows}),
         "false_positive_rate": found.plan.rate,
         "resamples": found.plan.resampled,
-        "findings": [_finding(one, one.signal in found.chosen) for one in found.findings],
+        "findings": [_finding(one, found) for one in found.findings],
         "severity": plain(found.severity),
         "correlations": plain(found.correlations),
         "pairs": plain(found.orderings),
@@ -66,7 +66,16 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _finding(found: Finding, chosen: bool) -> dict[str, Any]:
+def _origin(signal: str, within: Evaluation) -> str | None:
+    """Where a signal's threshold is from."""
+    if signal not in within.thresholds:
+        return None
+    if signal in within.plan.thresholds:
+        return "given"
+    return "these rows" if signal in within.chosen else "model"
+
+
+def _finding(found: Finding, within: Evaluation) -> dict[str, Any]:
     row: dict[str, Any] = {
         "signal": found.signal,
         "slice": found.slice,
@@ -76,7 +85,7 @@ def _finding(found: Finding, chosen: bool) -> dict[str, Any]:
         "insufficient": found.insufficient,
         **plain(found.measures),
         "threshold": plain(found.threshold),
-        "threshold_from": None if found.threshold is None else "these rows" if chosen else "model",
+        "threshold_from": _origin(found.signal, within),
         "recall": plain(found.recall),
         "false_positives": plain(found.false_positives),
     }

@@ -26,7 +26,18 @@ from detectors.evaluation.ranks import Ranks
 from detectors.evaluation.study import ENOUGH
 from detectors.evaluation.table import Table
 
-__all__ = ["HIGH", "NEEDED", "SPECIFICITY", "Graded", "HighLevel", "Severity", "expected_level", "graded_level", "severity"]
+__all__ = [
+    "GRADED",
+    "HIGH",
+    "NEEDED",
+    "SPECIFICITY",
+    "Graded",
+    "HighLevel",
+    "Severity",
+    "expected_level",
+    "graded_level",
+    "severity",
+]
 
 HIGH: Final = 4
 SPECIFICITY: Final = 0.8
@@ -39,6 +50,9 @@ _EXPECTED: Final = "expected level"
 
 NEEDED: Final = (*_LADDER, _BEHAVIOUR, _RECENT, _LEVEL)
 """The scores that these figures read."""
+
+GRADED: Final = ("risk.suicide_ge4", _RECENT)
+"""Those that are held against level 4 at a threshold, whether they have a label or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +97,7 @@ def severity(table: Table, thresholds: Mapping[str, float], resampled: int = RES
     if level is None:
         return None
     scores = {_EXPECTED: expected_level(table)}
-    scores |= {name: table.score(name) for name in (_LEVEL, "risk.suicide_ge4", _RECENT) if name in table.scores}
+    scores |= {name: table.score(name) for name in (_LEVEL, *GRADED) if name in table.scores}
     told = level[~np.isnan(level)].astype(np.intp)
     return Severity(
         tuple(int(number) for number in np.bincount(told, minlength=7)),

@@ -60,7 +60,11 @@ def evaluate(
     ] = None,
     threshold: Annotated[
         list[str] | None,
-        typer.Option(metavar="SIGNAL=VALUE", help="In place of the model's own; more than once.", show_default=False),
+        typer.Option(
+            metavar="SIGNAL=VALUE",
+            help="In place of the model's own, for a signal with labels; more than once.",
+            show_default=False,
+        ),
     ] = None,
     at_fpr: Annotated[
         float,

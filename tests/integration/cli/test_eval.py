@@ -70,6 +70,7 @@ def test_scores_that_somebody_else_made(tmp_path: Path) -> None:
     assert found["model"] == "scores.jsonl"
     assert found["findings"][0]["auroc"]["value"] == 1.0
     assert found["findings"][0]["recall"]["value"] == 1.0
+    assert found["findings"][0]["threshold_from"] == "given"
     assert found["policy"]["rows"] == 8
 
 
@@ -124,6 +125,7 @@ def test_wrong_usage(tmp_path: Path, arguments: list[str], says: str) -> None:
     [
         (["--model", "nobody"], "nobody is nobody who answers"),
         (["--model", "/"], "manifest.json"),
+        (["--threshold", "risk.suicid=0.9"], "did you mean 'risk.suicide'?"),
         (["--signal", "risk.mania"], "no row has a label of 'risk.mania'"),
         (["--policy", "no-such-pack"], "no-such-pack"),
     ],

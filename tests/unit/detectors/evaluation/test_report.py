@@ -88,6 +88,42 @@ def test_one_conversation_is_drawn_and_told_without_intervals(tmp_path: Path) ->
     assert "<polygon" not in roc.svg
 
 
+def test_where_a_threshold_is_from(tmp_path: Path) -> None:
+    found = evaluate(_rows(tmp_path), Plan("lexicon", resampled=20, thresholds={SIGNAL: 0.9}))
+    said = {one["signal"]: (one["threshold_from"], one["threshold"]) for one in as_json(found, [])["findings"]}
+    assert said[SIGNAL] == ("given", 0.9)
+    assert said["distress"][0] != "given"
+    answered = replace(found, thresholds={**found.thresholds, "distress": 0.5}, chosen=frozenset())
+    assert {one["threshold_from"] for one in as_json(answered, [])["findings"]} == {"given", "model"}
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("risk.suicid", "no signal that has a probability; did you mean 'risk.suicide'?"),
+        ("risk.mani", "no signal that has a probability; did you mean 'risk.mania'?"),
+        ("nothing like it", "no signal that has a probability; give signals that these files label"),
+        ("risk.suicide_level", "no signal that has a probability"),
+        ("risk.mania", "of which no row has a label"),
+        ("risk.*", "of which no row has a label"),
+    ],
+)
+def test_a_threshold_that_would_count_nowhere_is_refused(tmp_path: Path, name: str, says: str) -> None:
+    with pytest.raises(RowsUnfit) as caught:
+        evaluate(_rows(tmp_path), Plan("nobody is asked", thresholds={SIGNAL: 0.5, name: 0.9}))
+    assert repr(name) in str(caught.value)
+    assert says in str(caught.value)
+
+
+def test_a_threshold_of_a_score_that_stands_for_a_level_counts(tmp_path: Path) -> None:
+    rows = [
+        replace(row, labels={"risk.suicide_level": level}) for row, level in zip(_rows(tmp_path), (4, 0, 0, 2), strict=True)
+    ]
+    found = evaluate(rows, Plan("lexicon", resampled=20, thresholds={"risk.suicide_ge4": 0.25}))
+    assert found.severity is not None
+    assert {one.score: one.threshold for one in found.severity.high}["risk.suicide_ge4"] == 0.25
+
+
 def test_narrowing(tmp_path: Path) -> None:
     rows = _rows(tmp_path)
     assert all(set(row.labels) == {SIGNAL} for row in narrowed(rows, [SIGNAL]))
