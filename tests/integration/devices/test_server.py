@@ -156,9 +156,8 @@ def test_what_its_caller_no_longer_waits_for_is_not_begun(house: House) -> None:
         assert house.sums.begun.wait(20)
         late = pool.submit(house.post, encode_call(*_row(9, 9)), **{DEADLINE: "0.2"})
         _until(lambda: httpx.get(house.url + "/healthz").json()["waiting"] == 1)
-        began = time.monotonic()
-        assert _fails(lambda: house.remote(seconds=0.3).run(*_row(9, 9, 9))).reason == "deadline"
-        assert time.monotonic() - began < 10
+        assert _fails(lambda: house.remote(seconds=0.5).run(*_row(9, 9, 9))).reason == "deadline"
+        time.sleep(0.6)  # the server's clock of a call begins when it arrives
         house.sums.go.set()
         held.result()
         assert late.result().status_code == 504
