@@ -8,7 +8,9 @@ import pytest
 
 from guard.turns.contract import Delivered, Passage, Reply, Status, VerdictKind
 from policies.completions.catalog import shipped as catalog
+from policies.completions.verify import contacts_in
 from policies.decision import Action, Posture
+from policies.directory.directory import shipped
 from tests.unit.turns.desk import World
 
 PLAN = {f"risk.suicide_ge{level}": 0.9 for level in (2, 3, 4, 5)} | {"risk.suicide": 0.9, "risk.suicide_high": 0.9}
@@ -267,7 +269,7 @@ async def test_safe_now_is_no_promise_to_call(world: World, session: str | None)
 
 
 async def test_a_disclosure_after_a_figure_of_speech_gets_its_beat_its_resource_and_its_case(world: World) -> None:
-    world.scorer.says |= {"…": IDEATION, "joking": {"risk.suicide_ge2": 0.7, "context.figurative": 0.9}}
+    world.scorer.says |= {"…": IDEATION, "joking": IDEATION | {"context.figurative": 0.9}}
     for text in ("joking", "…"):
         history = ("joking", "I see.") if text == "…" else ()
         turn = world.desk.begin(world.request(*history, text))
@@ -281,3 +283,21 @@ async def test_a_disclosure_after_a_figure_of_speech_gets_its_beat_its_resource_
     assert ending.append is not None
     assert "988" in ending.append
     assert world.records.committed[-1].case is not None
+
+
+async def test_a_late_yes_to_whether_it_is_safe_to_read_is_met_with_help(world: World) -> None:
+    world.scorer.says["…"] = {"abuse.partner": 0.9}
+    history: list[str] = []
+    endings = []
+    for text in ("…", "I don't know", "yes, it's safe"):
+        turn = world.desk.begin(world.request(*history, text))
+        await turn.opening()
+        endings.append((await turn.end(Reply(0, "I believe you.", "", "stop"))).append)
+        await turn.settle()
+        turn.close(Delivered.WHOLE)
+        await finish(world)
+        history += [text, f"I believe you. {endings[-1] or ''}".strip()]
+    asked, nothing, help_ = endings
+    assert asked is not None and "Is it safe to read about this here?" in asked
+    assert nothing is None
+    assert help_ is not None and contacts_in(help_, "US", shipped())
