@@ -34,6 +34,7 @@ _FIELDS: Final[Mapping[str, type]] = {
     "function_call": dict,
     "audio": dict,
 }
+_CLIENT_TOOLS: Final = ("function", "custom")  # run by the client, not by the upstream
 _KINDS: Final = {"image_url": "image", "input_audio": "audio", "file": "file"}
 
 
@@ -98,13 +99,19 @@ def read_call(body: dict[str, Any], raw: bytes, headers: Headers, identity: Iden
         stream=bool(body.get("stream")),
         retry=retries.isdigit() and retries.strip("0") != "",
         idempotency_key=text_of(headers, b"idempotency-key"),
-        effects=bool(
-            body.get("store") or body.get("conversation") or body.get("background") or body.get("web_search_options")
-        ),
+        effects=_effects(body),
         channels=choices,
     )
     structured = (isinstance(wanted, str) and wanted not in ("", "text")) or any(body.get(name) for name in _CONSTRAINED)
     return Call(turn, model, choices, turn.stream, options.get("include_usage") is True, structured, body, raw)
+
+
+def _effects(body: Mapping[str, Any]) -> bool:
+    """Whether the upstream's work may leave something behind: what it keeps, or tools that it runs itself. A tool of no
+    known type counts as one of those."""
+    if any(body.get(name) for name in ("store", "conversation", "background", "web_search_options")):
+        return True
+    return any(tool.get("type") not in _CLIENT_TOOLS for tool in body.get("tools") or ())
 
 
 def _message(message: Any, at: int) -> Message:
