@@ -32,7 +32,6 @@ __all__ = ["Exchange", "Send"]
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _ERRORS: Final = 400  # the lowest status of an error
-_BROKEN: Final = range(500, 600)  # the chatbot's own failures
 _JUDGED_TOGETHER: Final = 8
 _DONE: Final = b"[DONE]"
 _INTERNAL: Final = GatewayError("something failed inside; try again", reason="internal_error").body()
@@ -102,7 +101,7 @@ class Exchange:
 
     async def _answer(self, send: Send, reply: UpstreamReply, opening: Opening) -> None:
         self._reply = reply
-        if reply.status in _BROKEN and (words := await self._turn.rescue()) is not None:
+        if reply.status >= _ERRORS and (words := await self._turn.rescue()) is not None:
             self._meters.upstream_failure("status")
             await self._complete(send, words)
         elif not 200 <= reply.status < 300:

@@ -232,7 +232,10 @@ async def test_endless_reply_ends_at_its_bound() -> None:
         await home.until(lambda: len(home.aborted) == 1)
 
 
-@pytest.mark.parametrize("answer", [fixed(b"{}", status="503 Service Unavailable"), _HTML, _bytes(), silent])
+_FILTERED = fixed(b'{"error":{"code":"content_filter","message":"filtered"}}', status="400 Bad Request")
+
+
+@pytest.mark.parametrize("answer", [fixed(b"{}", status="503 Service Unavailable"), _FILTERED, _HTML, _bytes(), silent])
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_nobody_in_distress_is_left_with_the_chatbot_s_failure(answer: Answer, streamed: bool) -> None:
     desk = Desk()
