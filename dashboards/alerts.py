@@ -109,7 +109,7 @@ ALERTS: Final = (
                 'max by (job, severity) (handrail_cases_overdue{deadline="act", severity=~"[34]"}) > 0',
                 PAGE,
                 "{{ $value }} cases of severity {{ $labels.severity }} were not acted on in time.",
-                "They may have been acknowledged; nobody handed them off or closed them by the second deadline.",
+                "They may have been acknowledged; nobody closed them by the second deadline.",
             ),
             Alert(
                 "HandrailCaseUnheard",

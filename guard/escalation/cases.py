@@ -112,14 +112,14 @@ def raised(before: Deadlines, severity: int, at: datetime, *, live: bool) -> Dea
     return Deadlines(min(before.acknowledge_by, new.acknowledge_by), min(before.act_by, new.act_by))
 
 
-def overdue(state: CaseState, due: Deadlines, now: datetime, *, owned: bool = True) -> bool:
-    """Whether a promise is broken at ``now``: nobody acknowledged in time, or nobody acted in time. ``owned``: whether a
-    case that was handed off was handed to somebody, and not put back for all."""
+def overdue(state: CaseState, due: Deadlines, now: datetime) -> bool:
+    """Whether a promise is broken at ``now``: nobody acknowledged in time, or nobody acted in time. To hand a case off is
+    not to act on it."""
     if state is CaseState.CLOSED:
         return False
     if state in _WAITING and now > due.acknowledge_by:
         return True
-    return (state is not CaseState.HANDED_OFF or not owned) and now > due.act_by
+    return now > due.act_by
 
 
 def check_transition(before: CaseState, after: CaseState, *, severity: int, by_person: bool) -> None:

@@ -82,6 +82,8 @@ def _subject(topic: str, facts: Mapping[str, Any]) -> str:
             return f"Handrail: {case} waits for you"
         case "case.raised":
             return f"Handrail: new evidence in {case}" if facts.get("reason") == "evidence" else f"Handrail: now {case}"
+        case "case.unacknowledged" if facts.get("reason") == "handed_off":
+            return f"Handrail: {case} was handed off and waits to be taken"
         case "case.unacknowledged":
             return f"Handrail: nobody has answered {case}"
         case "alert.opened":

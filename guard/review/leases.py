@@ -147,7 +147,8 @@ async def release(connection: Connection, reviewer: Reviewer, case_id: UUID, tok
 async def hand_off(
     connection: Connection, reviewer: Reviewer, case_id: UUID, token: UUID, once: UUID, now: datetime, to: UUID | None
 ) -> None:
-    """Gives the case to a colleague, or back to all (``to`` is ``None``). ``once``: the same again does nothing.
+    """Gives the case to a colleague, or back to all (``to`` is ``None``). Until somebody takes it, it waits: the channels of
+    the first rung are told now, and the ladder climbs from this moment. ``once``: the same again does nothing.
 
     Raises :class:`~guard.review.errors.CaseUnknown` for somebody who cannot take it, and as :func:`hold`.
     """
@@ -163,6 +164,8 @@ async def hand_off(
     await move(connection, reviewer, case, CaseState.HANDED_OFF, owner=to, acknowledged_at=case.acknowledged_at)
     await connection.execute(query("drop_lease"), _of(reviewer, case_id))
     await told(connection, reviewer, case, "handed_off", key, now, {"to": _word(to)})
+    message = {"id": new_id(), "key": f"{key}:{case_id}"}
+    await connection.execute(query("tell_hand_off"), {**_of(reviewer, case_id), **message})
     await audit.append(connection, **took(reviewer, case_id, "case.handed_off", to=_word(to)))
 
 

@@ -1,5 +1,5 @@
--- Cases that wait for somebody and whose next rung is due: those that nobody has acknowledged, and those that somebody put
--- back for all. ``live``: the person said something in the last quarter of an
+-- Cases that wait for somebody and whose next rung is due: those that nobody has acknowledged, and those that were handed off,
+-- to somebody or back to all, and that nobody has taken since. ``live``: the person said something in the last quarter of an
 -- hour. ``heard``: somebody is there to be told. A null ``next_rung_at`` has not been looked at; infinity: no step follows.
 select c.tenant_id, c.id, c.severity, now() as now,
     case when c.state <> 'handed_off' then c.raised_at else greatest(c.raised_at, (
@@ -11,7 +11,7 @@ select c.tenant_id, c.id, c.severity, now() as now,
 from cases c
 join tenants t on t.id = c.tenant_id
 left join sessions s on s.tenant_id = c.tenant_id and s.id = c.session_id
-where c.severity >= 2 and (c.state in ('open', 'notified') or (c.state = 'handed_off' and c.owner is null))
+where c.severity >= 2 and c.state in ('open', 'notified', 'handed_off')
     and not c.synthetic
     and (c.next_rung_at is null or c.next_rung_at <= now())
 order by c.severity desc, c.next_rung_at nulls first

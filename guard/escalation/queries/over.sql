@@ -25,7 +25,8 @@ where a.closed_at is null and case a.kind
             where e.tenant_id = c.tenant_id and e.case_id = c.id and e.kind in ('notified', 'unreachable')
             order by e.at desc limit 1
         ) last
-        where c.tenant_id = a.tenant_id and c.severity >= 3 and c.state in ('open', 'notified') and last.kind = 'unreachable'
+        where c.tenant_id = a.tenant_id and c.severity >= 3 and c.state in ('open', 'notified', 'handed_off')
+            and last.kind = 'unreachable'
     )
     else false
 end

@@ -2,7 +2,7 @@
 -- of their making (UUIDv7), so the week is a range of the key.
 select c.severity, c.state, count(*)::bigint as cases,
     count(*) filter (where c.state in ('open', 'notified') and c.acknowledge_by < now())::bigint as unacknowledged,
-    count(*) filter (where c.state not in ('handed_off', 'closed') and c.act_by < now())::bigint as unacted
+    count(*) filter (where c.state <> 'closed' and c.act_by < now())::bigint as unacted
 from tenants t
 cross join lateral (
     select severity, state, acknowledge_by, act_by from cases

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from guard.escalation.ladder import Ladder
@@ -107,7 +108,7 @@ def test_severity_3_waits_longer_for_somebody_who_has_left(
     assert Ladder(house.store()).climb() == 0
 
 
-@pytest.mark.parametrize("state", ["acknowledged", "handed_off", "closed"])
+@pytest.mark.parametrize("state", ["acknowledged", "closed"])
 def test_who_has_a_case_is_left_alone(house: House, state: str) -> None:
     tenant = house.tenant()
     house.channel(tenant, "https://hooks.example.org/h")
@@ -116,11 +117,12 @@ def test_who_has_a_case_is_left_alone(house: House, state: str) -> None:
     assert Ladder(house.store()).climb() == 0
 
 
-def test_a_case_that_was_put_back_for_all_climbs_again_from_then_on(house: House) -> None:
+@pytest.mark.parametrize("owner", [None, uuid4()])
+def test_a_case_that_was_handed_off_climbs_again_from_then_on_until_it_is_taken(house: House, owner: UUID | None) -> None:
     tenant = house.tenant()
     house.channel(tenant, "https://hooks.example.org/h")
     case = house.case(tenant, 4, opened_at=_ago(30))
-    house.rows("update cases set state = 'handed_off', owner = null where id = %s", [case])
+    house.rows("update cases set state = 'handed_off', owner = %s where id = %s", [owner, case])
     for minutes, told in ((2, 0), (4, 1)):
         house.rows(
             "insert into case_events (tenant_id, case_id, id, key, kind, at, severity)"
@@ -132,6 +134,29 @@ def test_a_case_that_was_put_back_for_all_climbs_again_from_then_on(house: House
         assert Ladder(house.store()).climb() == told
     (step,) = house.rows("select payload from outbox where tenant_id = %s and topic = 'case.unacknowledged'", [tenant])
     assert (step["payload"]["rung"], step["payload"]["everybody"]) == (2, False)
+    house.rows("update cases set next_rung_at = null where id = %s", [case])
+    with psycopg.connect(house.database_url) as claiming:  # somebody takes it at the moment of the next look
+        claiming.execute("update cases set state = 'acknowledged', raised_at = %s where id = %s", [_ago(30), case])
+        assert Ladder(house.store()).climb() == 0
+    assert Ladder(house.store()).climb() == 0
+
+
+def test_every_hand_off_begins_a_ladder_of_its_own(house: House) -> None:
+    tenant = house.tenant()
+    house.channel(tenant, "https://hooks.example.org/h")
+    case = house.case(tenant, 4, opened_at=_ago(60))
+    for number, minutes in enumerate((40, 20, 4)):  # to and fro, each time taken and given away again
+        house.rows(
+            "insert into case_events (tenant_id, case_id, id, key, kind, at, severity)"
+            " values (%s, %s, %s, %s, 'handed_off', %s, 4)",
+            (tenant, case, uuid4(), f"handed_off:{number}", _ago(minutes)),
+        )
+        house.rows("update cases set state = 'handed_off', owner = %s, next_rung_at = null where id = %s", [uuid4(), case])
+        assert Ladder(house.store()).climb() == 1
+    steps = house.rows(
+        "select payload from outbox where tenant_id = %s and topic = 'case.unacknowledged' order by created_at, id", [tenant]
+    )
+    assert [(row["payload"]["rung"], row["payload"]["everybody"]) for row in steps] == [(9, True), (7, True), (2, False)]
 
 
 def test_nobody_is_told_of_synthetic_cases_and_a_tenant_without_people_has_no_ladder(house: House) -> None:

@@ -258,6 +258,9 @@ def test_alerts_end_with_their_cause(house: House, receiver: Receiver) -> None:
     house.rows("update channels set enabled = true, disabled_reason = null where id = %s", [gone])
     alerts.close_over(store)
     assert house.alerts(tenant) == {"escalation_delivery_dead", "escalation_case_unreachable"}
+    house.rows("update cases set state = 'handed_off', owner = %s where id = %s", [uuid4(), case])
+    alerts.close_over(store)
+    assert "escalation_case_unreachable" in house.alerts(tenant)  # who is to take it has not heard of it
     receiver.on(path, behave.status(204))
     assert _on(house, lambda c: deliveries.read(c, tenant=f"t-{tenant.hex}", dead=True))
     assert _on(house, lambda c: _replay_all(c, tenant)) == 2

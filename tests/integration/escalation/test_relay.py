@@ -280,6 +280,19 @@ def test_broken_promises_are_seen_and_forgotten(house: House) -> None:
     house.rows("update cases set state = 'acknowledged' where id = %s", [case])
     app.tasks["handrail.watch_cases"]()
     assert house.alerts(late) == set()
+    house.rows("update cases set act_by = now() - interval '1 minute' where id = %s", [case])
+    for owner in (None, uuid4()):  # nobody, and somebody who may be asleep
+        house.rows("update cases set state = 'handed_off', owner = %s, severity = 4 where id = %s", [owner, case])
+        app.tasks["handrail.watch_cases"]()
+        assert house.alerts(late) == {"escalation_case_overdue"}
+        counts = {(row["severity"], row["state"]): (row["cases"], row["overdue"]) for row in store.rows("cases_now")}
+        assert counts[4, "handed_off"] == (1, 1)
+        house.rows("update cases set severity = 2 where id = %s", [case])
+        app.tasks["handrail.watch_cases"]()
+        assert house.alerts(late) == set()
+    house.rows(
+        "update cases set state = 'acknowledged', severity = 4, act_by = now() + interval '1 hour' where id = %s", [case]
+    )
     counts = {(row["severity"], row["state"]): (row["cases"], row["overdue"]) for row in store.rows("cases_now")}
     assert counts[2, "open"] == (1, 1)
     assert counts[4, "acknowledged"] == (1, 0)

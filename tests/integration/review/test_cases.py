@@ -211,6 +211,10 @@ async def test_handing_off_and_back(at: Desk, tenant: Identity, ann: Console, be
         await ann.post(f"/cases/{case}/hand-off", {"token": token, "to": ben.person.id, "once": once})
     row = at.case_row(case)
     assert (row["state"], row["owner"]) == ("handed_off", ben.person.id)
+    (message,) = at.world.rows("select * from outbox where tenant_id = %s and topic <> 'case.opened'", tenant.tenant_id)
+    facts = message["payload"]
+    assert (message["topic"], facts["case_id"], facts["reason"]) == ("case.unacknowledged", str(case), "handed_off")
+    assert (facts["severity"], facts["rung"], facts["everybody"], message["relayed_at"]) == (3, 1, False, None)
     await ben.post(f"/cases/{case}/claim")
     at.world.run("update cases set rung = 2, next_rung_at = 'infinity' where id = %s", case)
     await ben.post(f"/cases/{case}/release", {"token": at.token(case)})
