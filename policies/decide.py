@@ -35,6 +35,7 @@ RESOURCE_LINE: Final = "handrail-resource-line"
 
 _URGENT: Final = 4
 _STRICT_FROM: Final = 3
+_DISCLOSED: Final = 2
 _CAP_WHEN_MISSING: Final = 3
 _HIT: Final = 0.5
 _BEAT: Final = "ccs/safety-beat"
@@ -207,7 +208,10 @@ def _merge(
     fired.sort(key=lambda one: -one.severity)  # stable: of equals the earlier rule speaks
     severity = fired[0].severity
     action = max(one.effects.action for one in fired)
-    leading = next(one.effects for one in fired if one.effects.action is action)
+    leading = next(one for one in fired if one.effects.action is action)
+    template = leading.effects.template
+    if action is Action.COMPLETE and leading.severity < _DISCLOSED:
+        template = _gravest_words(fired) or template
     append = next((one.effects.append for one in fired if one.effects.append is not None), None)
     if action >= Action.COMPLETE:
         append = None
@@ -221,7 +225,7 @@ def _merge(
         action=action,
         severity=severity,
         rules=tuple(results),
-        template=leading.template,
+        template=template,
         append=append,
         refer=_together(one.effects.refer for one in fired),
         escalate=tuple(Escalation(team, worst) for team, worst in teams.items()),
@@ -230,15 +234,22 @@ def _merge(
         bands=bands,
         posture=Posture.WHOLE if held else Posture.SENTENCE,
         strict=careful or highest is Band.HIGH or severity >= _STRICT_FROM,
-        said=tuple(one.rule.id for one in fired if _speaks(one.effects, leading.template, append)),
+        said=tuple(one.rule.id for one in fired if _speaks(one.effects, template, append)),
         policy=policy.hash,
     )
 
 
+def _gravest_words(fired: list[_Fired]) -> str | None:
+    """What a disclosure is answered with, where a completion that is about less would take the place of that answer."""
+    words = (one.effects.template or one.effects.append for one in fired if one.severity >= _DISCLOSED)
+    return next((template for template in words if template is not None), None)
+
+
 def _speaks(effects: Effects, template: str | None, append: str | None) -> bool:
     """Whether a rule's words or resources are among what the decision says: of several beats one alone is added."""
-    worded = effects.template is not None and effects.template == template
-    return worded or (effects.append is not None and effects.append == append) or bool(effects.refer)
+    return bool(effects.refer) or any(
+        worded is not None and worded in (template, append) for worded in (effects.template, effects.append)
+    )
 
 
 def _together(parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

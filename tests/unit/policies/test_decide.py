@@ -150,6 +150,21 @@ def test_a_decision_names_the_rules_whose_words_or_resources_it_carries() -> Non
     assert (graver.template, graver.said) == ("ccs/intent-or-plan", ("intent-or-plan",))
 
 
+@pytest.mark.parametrize("graver", ["complete: ccs/self-harm", "append: ccs/self-harm"])
+def test_a_completion_about_less_says_what_a_disclosure_is_answered_with(graver: str) -> None:
+    lighter = "  - {id: light, on: user_turn, severity: %d, when: distress > 0.5, then: [complete: ccs/distress]}\n"
+    rule = f"  - {{id: grave, on: user_turn, severity: 2, when: risk.self_harm > 0.5, then: [{graver}, refer: self-harm]}}\n"
+    both = facts(said(distress=0.9, risk__self_harm=0.9))
+    found = decide(policy(lighter % 1 + rule), both)
+    assert (found.action, found.template, found.refer, found.said) == (
+        Action.COMPLETE, "ccs/self-harm", ("self-harm",), ("grave",),
+    )  # fmt: skip
+    assert decide(policy(lighter % 1 + rule), facts(said(distress=0.9))).template == "ccs/distress"
+    guided = rule.replace(f"{graver}, refer: self-harm", "guide: be kind")
+    assert decide(policy(lighter % 1 + guided), both).template == "ccs/distress"
+    assert decide(policy(lighter % 2 + rule), both).template == "ccs/distress"  # of equals the earlier one speaks
+
+
 def test_a_case_takes_in_what_is_said_again_whatever_went_out_lately() -> None:
     """Who has it, and whether a reviewer closed the last one meanwhile, only the records know."""
     lately = {rule: (NOW - timedelta(minutes=1),) for rule in ("ideation", "ideation-with-method")}
