@@ -20,12 +20,12 @@ from guard.gateway.feedback import FEEDBACK, FEEDBACK_ANSWERS, FEEDBACK_BYTES, f
 from guard.gateway.meters import Meters
 from guard.gateway.openai_chat import read_call
 from guard.gateway.proxy import identify
+from guard.gateway.sidecar import PROTOCOL, advise
 from guard.records.contract import Records
 from guard.records.feedback import LONGEST_NOTE
 from guard.settings import Settings
-from guard.turns.contract import Delivered, Passage, Reply, TurnDesk, TurnRequest, VerdictKind
+from guard.turns.contract import Delivered, TurnDesk, TurnRequest
 from guard.turns.redaction import Redaction
-from policies.decision import Action
 
 __all__ = ["Health", "MetricsPage", "create_api"]
 
@@ -136,16 +136,14 @@ def create_api(
         delivered = Delivered.NONE
         try:
             opening = await turn.opening()
-            action, text = opening.action, opening.completion
-            if text is None and reply is not None:
-                action, text = await _judge(turn, reply, action)
+            advice = await advise(turn, opening, reply)
             await turn.settle()
             delivered = Delivered.WHOLE
-            meters.turn(action.word, opening.status.value, "sidecar")
+            meters.turn(advice.action.word, advice.status.value, PROTOCOL)
         finally:
             turn.close(delivered)
         row = await find(identity.tenant_id, opening.attempt.turn_id)
-        return _json(200, {**row, "reply": {"action": action.word, "text": text}})
+        return _json(200, {**row, "reply": {"action": advice.action.word, "text": advice.text}})
 
     return api
 
@@ -161,19 +159,8 @@ async def _soon(ask: Callable[[], Awaitable[_Found | None]]) -> _Found:
     return found
 
 
-async def _judge(turn: Any, reply: str, action: Action) -> tuple[Action, str | None]:
-    """What is to be sent in place of ``reply``, or added to it, with the strongest action."""
-    verdict = await turn.judge(Passage(0, "content", reply, "", True, 0))
-    if verdict.kind is VerdictKind.COMPLETE:
-        return max(action, Action.COMPLETE), verdict.text
-    if verdict.kind is VerdictKind.TRIM:
-        return max(action, Action.TRIM), verdict.text
-    ending = await turn.end(Reply(0, reply, "", "stop"))
-    return max(action, ending.action), ending.complete if ending.complete is not None else ending.append
-
-
 def _sidecar(turn: TurnRequest) -> TurnRequest:
-    return replace(turn, protocol="sidecar", effects=True)
+    return replace(turn, protocol=PROTOCOL, effects=True)
 
 
 def _json(status: int, body: Any) -> Response:
