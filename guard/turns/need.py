@@ -17,6 +17,8 @@ _IDENTITY_EVERY: Final = timedelta(hours=24)
 _URGENT: Final = 4
 _LEVELS: Final = ("suicide", "suicide_ge2", "suicide_ge3", "suicide_ge4", "suicide_ge5")
 _HIT: Final = 0.5
+_FAINT: Final = 0.3
+_RISKS: Final = (*_LEVELS, "self_harm", "suicide_behaviour")
 _OF_NOW: Final = frozenset({"can-call", "ladder-0", "voices-safe"})  # variants of the questions of rung 0
 
 
@@ -43,6 +45,11 @@ def _level(state: SessionState, now: datetime) -> int:
     """The highest level of ideation, 0 to 5, that this turn or an earlier one of the session shows."""
     hits = (level for level, name in enumerate(_LEVELS, 1) if name in state.peaks and state.peaks[name].now(now) >= _HIT)
     return max(hits, default=0)
+
+
+def _at_risk(state: SessionState, now: datetime) -> bool:
+    """Whether suicide or self-harm was spoken of in this session, if only faintly."""
+    return any(name in state.peaks and state.peaks[name].now(now) >= _FAINT for name in _RISKS)
 
 
 def _asked_of_now(before: str, state: SessionState) -> str | None:
@@ -99,6 +106,7 @@ def need_of(
         spoken=frozenset(state.spoken),
         shown=frozenset(state.shown),
         reply_asks=reply_asks,
+        at_risk=_at_risk(state, now),
         asked_last=asked_last,
         words=words,
     )

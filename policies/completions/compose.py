@@ -35,6 +35,7 @@ _ECHOING: Final = frozenset({"risk", "self-harm", "distress"})
 _LIGHT: Final = frozenset({"plain", "line", "companion"})
 _UNSURE: Final = re.compile(r"\b(?:but|no|not|he|she|they|him|her|them|soon|wait)\b|n't", re.IGNORECASE)
 _SHORT_ANSWER: Final = 6
+_OF_LEAVING: Final = frozenset({"companion/retention", "companion/guilt"})
 _YES: Final = re.compile(
     r"^\W*(?:yes|yeah|yep|yup|sure|ok|okay|safe|it'?s safe|it is safe|i'?m safe|i am alone|i'?m alone)\b", re.IGNORECASE
 )
@@ -71,8 +72,9 @@ class TemplateComposer:
 
     def bridge(self, need: Need, *, before: str) -> Composition:
         """A short sentence in place of sentences that are withheld."""
-        template = self._template(need)
-        pool = template.beats.get("bridge", self._catalog.pools["bridge"])
+        template, plain = self._template(need), self._catalog.pools["bridge"]
+        # to somebody who may not want to live, "it is fine to go now" is no word about a chat
+        pool = plain if template.id in _OF_LEAVING and _at_risk(need) else template.beats.get("bridge", plain)
         fresh = [variant for variant in pool if variant.text not in before]
         variant = choose(fresh or pool, need, 0)
         part = Part("transition", variant.id, variant.text)
@@ -182,12 +184,17 @@ class TemplateComposer:
         return self._finished(draft)
 
     def _companion(self, need: Need, template: Template, attempt: int) -> Composition:
+        at_risk = _at_risk(need)
+        if at_risk and template.id in _OF_LEAVING:
+            withheld = self._catalog.templates["ccs/withheld"].beats["acknowledgment"]
+            template = replace(template, beats={**template.beats, "acknowledgment": withheld})
         draft = self._draft(need, template, attempt)
         draft.varied("acknowledgment", paragraph=1)
         draft.identity()
         if need.declining:
             draft.varied("boundary", paragraph=1)
-        draft.transition()
+        if not at_risk:
+            draft.transition()  # it says that going is fine, too
         draft.varied("redirection", paragraph=1)
         return self._finished(draft)
 
@@ -296,6 +303,11 @@ def _placed(need: Need) -> Need:
 
 def _red(flaws: tuple[Flaw, ...]) -> bool:
     return any(flaw.gravity is Gravity.RED for flaw in flaws)
+
+
+def _at_risk(need: Need) -> bool:
+    """Whether leaving is not to be spoken of: the session is hard, or something of suicide was said in it."""
+    return need.at_risk or need.state != "steady" or need.level > 0 or need.behaviour_recency is not None
 
 
 def _invited(need: Need) -> bool:

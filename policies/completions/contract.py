@@ -47,6 +47,7 @@ class Need:
     spoken: frozenset[str] = frozenset()
     shown: frozenset[str] = frozenset()
     reply_asks: bool = False
+    at_risk: bool = False  # suicide or self-harm was spoken of in this session, if only faintly
     asked_last: bool = False  # the last message of ours already asked a safety question
     words: str = ""
 

@@ -61,6 +61,7 @@ NEEDS = st.builds(
     spoken=st.frozensets(st.sampled_from([*IDS, *FIXED]), max_size=60),
     shown=st.frozensets(st.sampled_from(CONTACTS), max_size=6),
     reply_asks=st.booleans(),
+    at_risk=st.booleans(),
     asked_last=st.booleans(),
     words=SAID,
 )  # fmt: skip

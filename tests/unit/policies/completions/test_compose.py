@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -502,6 +503,24 @@ def test_a_bridge_is_short_and_does_not_repeat() -> None:
         assert len(heard) == 8
 
 
+@pytest.mark.parametrize("more", [{"at_risk": True}, {"level": 1}, {"state": "distressed"}, {"state": "recovering"}])
+@pytest.mark.parametrize("template", ["companion/isolation", "companion/retention", "companion/guilt"])
+def test_leaving_is_not_spoken_of_to_somebody_who_may_not_want_to_live(template: str, more: dict[str, Any]) -> None:
+    leaving = re.compile(
+        r"\bleav(?!\w+ out|\w+ that part)|\bgo\b(?! on| side)|\bstop\b|\bstopping\b|stay longer|come back|\bbreak\b"
+        r"|your time|your plans",
+        re.IGNORECASE,
+    )
+    safe = [need(template, 1, str(at)) for at in range(30)]
+    said = [each.text for asked in safe for each in (COMPOSER.complete(asked), COMPOSER.bridge(asked, before=""))]
+    assert any(map(leaving.search, said))  # a word about a chat, and a good one
+    for asked in safe:
+        hard = replace(asked, **more)
+        for each in (COMPOSER.complete(hard), COMPOSER.bridge(hard, before="")):
+            assert not leaving.search(each.text), each.text
+            assert not each.last_resort
+
+
 @pytest.mark.parametrize("template", sorted(TEMPLATES))
 @pytest.mark.parametrize("severity", range(5))
 @pytest.mark.parametrize("monitored", [True, False])
@@ -570,6 +589,10 @@ def test_a_baby_is_put_down_somewhere_safe_and_never_left(severity: int, seed: s
     assert "put the baby down somewhere safe, such as the cot" in text and "next room for a few minutes" in text
     assert "Never shake a baby." in text and "limp or very sleepy" in text and "call 911 now" in text
     assert "for an hour" not in text and "Go away" not in text and "fault" not in text
+
+
+def test_a_bare_refusal_is_met_with_the_direct_question() -> None:
+    assert made("ccs/abrupt-refusal", 3).question == 2
 
 
 @pytest.mark.parametrize("template", ["ccs/abrupt-refusal", "ccs/harmful-reply"])
