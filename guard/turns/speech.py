@@ -35,7 +35,7 @@ class Speech:
         self.given = ""
         self._alone = judgement.request.channels == 1  # else an offset does not say in which choice
         self._opening: Composition | None = None
-        self._completions: dict[str, Composition] = {}
+        self._completions: dict[str, str] = {}  # template -> what is said in the reply's place
         self._passages: dict[int, list[bool]] = {}  # of each choice's content: whether it was withheld
         self._trimmed: Decision | None = None
         self._ours: set[int] = set()  # choices that end in a completion
@@ -79,9 +79,8 @@ class Speech:
         if passage.channel == "content":
             self._passages.setdefault(passage.choice, []).append(decision.action is Action.TRIM)
         if decision.action in (Action.COMPLETE, Action.REVISE) and decision.template is not None:
-            composition = self._complete(decision.template, decision)
             self._ours.add(passage.choice)
-            return Verdict(VerdictKind.COMPLETE, composition.text)
+            return Verdict(VerdictKind.COMPLETE, self._complete(decision.template, decision, passage.before))
         if decision.action is Action.TRIM:
             if self._trimmed is None or decision.template is not None:
                 self._trimmed = decision
@@ -113,18 +112,20 @@ class Speech:
         self._tally.score(of_whole(scores, said, reply.text, alone=self._alone))
         decision = self._judgement.decide(Moment.REPLY_END, scores)
         if decision.action in (Action.COMPLETE, Action.REVISE) and decision.template is not None:
-            composition = self._complete(decision.template, decision)
-            self.text = f"{reply.released} {composition.text}".strip()
-            return self._ending(complete=composition.text)
-        instead = self._instead(reply.choice)
+            text = self._complete(decision.template, decision, reply.released)
+            self.text = f"{reply.released} {text}".strip()
+            return self._ending(complete=text)
+        instead = self._instead(reply.choice, reply.released)
         if instead is not None:
             self._tally.acted(Action.COMPLETE)
-            self.text = f"{reply.released} {instead.text}".strip()
+            self.text = f"{reply.released} {instead}".strip()
             if reply.released.strip():
-                return self._ending(append=instead.text)
-            return self._ending(complete=instead.text)
+                return self._ending(append=instead)
+            return self._ending(complete=instead)
         self.text = said
-        addition = None if reply.cut else self._added.get(reply.choice) or self._addition(decision, said)
+        addition = None
+        if not reply.cut:
+            addition = self._added.get(reply.choice) or self._addition(said, decision, self._judgement.decision)
         if addition is not None:
             self._tally.acted(Action.APPEND)
             if reply.choice not in self._added:
@@ -137,27 +138,34 @@ class Speech:
     def _ending(self, *, complete: str | None = None, append: str | None = None) -> Ending:
         return Ending(self._tally.action, self._judgement.status, complete=complete, append=append)
 
-    def _complete(self, template: str, decision: Decision) -> Composition:
+    def _complete(self, template: str, decision: Decision, before: str) -> str:
+        """What is said in the reply's place, and what the person's own words call for beside it. ``before``: what has left
+        of the reply already."""
         if template in self._completions:
             return self._completions[template]  # every choice that needs it says the same
         declining = (self._tally.reply is not None) and (self._tally.reply.value("refusal.any") or _NO_SCORE) >= _REFUSES
         composition = self._room.composer.complete(self._judgement.need(template, decision, declining=declining))
-        self._completions[template] = composition
-        self._tally.compositions.append(composition)
-        return composition
+        parts = [composition]
+        if "?" not in composition.text:  # one question is enough
+            addition = self._addition(f"{before} {composition.text}".strip(), self._judgement.decision)
+            parts += [addition] if addition is not None else []
+        self._tally.compositions += parts
+        self._completions[template] = "\n\n".join(part.text for part in parts)
+        return self._completions[template]
 
-    def _instead(self, choice: int) -> Composition | None:
+    def _instead(self, choice: int, before: str) -> str | None:
         """What is said where nothing is left of the chatbot's reply: every sentence was withheld."""
         withheld, decision = self._passages.get(choice, []), self._trimmed
         if decision is None or not withheld or not all(withheld):
             return None
-        return self._complete(
-            _WITHHELD_UNDER_RISK if self._judgement.vulnerable else decision.template or _WITHHELD, decision
-        )
+        need = self._judgement.need(_WITHHELD, decision, declining=False)
+        if self._judgement.vulnerable or need.level > 0:
+            return self._complete(_WITHHELD_UNDER_RISK, decision, before)
+        return self._complete(_WITHHELD if need.at_risk else decision.template or _WITHHELD, decision, before)
 
-    def _addition(self, decision: Decision, said: str) -> Composition | None:
-        """What the reply still lacks, by the rules of either side."""
-        for source in (decision, self._judgement.decision):
+    def _addition(self, said: str, *sources: Decision) -> Composition | None:
+        """What a reply still lacks, by the rules of either side."""
+        for source in sources:
             template = source.append or (source.template if source.action is Action.APPEND else None)
             if template is not None:
                 need = self._judgement.need(template, source, declining=False, reply=said)
