@@ -28,7 +28,7 @@ _LISTED: Final = 20  # audit rows name so many messages; the count is whole
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One message on one channel. ``state``: waiting, retrying, delivered (the receiver or the mail server took it),
-    acknowledged (a person opened the case since) or unreachable (given up). ``instead_of``: the channel it was passed on
+    acknowledged (a person took the case since) or unreachable (given up). ``instead_of``: the channel it was passed on
     from."""
 
     tenant: str

@@ -26,7 +26,7 @@ _SCHEME: Final = "mailto:"
 _INSTANTS: Final = {"opened_at": "Opened", "acknowledge_by": "Acknowledge by", "act_by": "Act by"}
 _FOOT: Final = (
     "This message holds nothing of what was said, and nobody reads answers to it. A case counts as acknowledged when "
-    "somebody who has signed in opens it."
+    "somebody who has signed in to the console takes it; to look at its page is not enough."
 )
 
 

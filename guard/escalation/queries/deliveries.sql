@@ -1,5 +1,5 @@
 -- What became of messages, a row a channel, the newest first. ``state``: waiting, retrying, delivered, acknowledged (a person
--- opened the case after it was told) or unreachable. Null bounds bind nothing.
+-- took the case after it was told) or unreachable. Null bounds bind nothing.
 select t.name as tenant, d.tenant_id, d.outbox_id, d.channel_id, c.name as channel, c.kind, c.enabled, o.topic,
     case when jsonb_typeof(o.payload -> 'severity') = 'number' then (o.payload ->> 'severity')::numeric::integer end as severity,
     coalesce(o.payload ->> 'case_id', o.payload ->> 'case') as case_id,

@@ -57,6 +57,7 @@ def test_what_it_says() -> None:
     for part in (
         f"Case: {_CASE}", "Acknowledge by: 2026-11-24 12:35 UTC", "Act by: 2026-11-24 12:40 UTC",
         f"https://h.example/review/cases/{_CASE}", "Everybody on call is told of it now.",
+        "acknowledged when somebody who has signed in to the console takes it; to look at its page is not enough.",
     ):  # fmt: skip
         assert part in text
     assert "sentence" not in text
