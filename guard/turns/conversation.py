@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 from guard.turns.contract import Message
 
-__all__ = ["Thread", "follow", "read"]
+__all__ = ["Thread", "follow", "gap", "read", "together"]
 
 _SIZE = 16
 _SETUP = frozenset({"system", "developer"})
@@ -58,6 +58,16 @@ def _own(message: Message) -> bytes:
     body = text.encode("utf-8", "surrogatepass")
     head = f"{message.role}\0{len(body)}\0".encode()
     return blake2b(head + body + message.extra, digest_size=_SIZE).digest()
+
+
+def gap(text: str) -> str:
+    """What parts words of ours from the ``text`` before them."""
+    return "" if not text or text.endswith("\n\n") else "\n" if text.endswith("\n") else "\n\n"
+
+
+def together(text: str, words: str) -> str:
+    """The ``text`` and words of ours after it, as they are sent."""
+    return f"{text}{gap(text)}{words}"
 
 
 def follow(before: bytes, message: Message) -> bytes:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from guard.turns.contract import Ending, Message, Passage, Reply, Verdict, VerdictKind
-from guard.turns.conversation import follow, read
+from guard.turns.conversation import follow, read, together
 from guard.turns.evidence import of_passage, of_whole
 from guard.turns.judgement import DISCLOSED, Judgement
 from guard.turns.questions import asked
@@ -21,6 +21,8 @@ _UNANSWERED: Final = "ccs/distress"
 _WITHHELD: Final = "ccs/withheld"
 _WITHHELD_UNDER_RISK: Final = "ccs/harmful-reply"
 _NO_SCORE: Final = 0.0
+_SHOWN: Final = ("content", "refusal")  # where a chatbot's words to the person stand
+_CALLS: Final = ("tool_calls", "function_call")
 
 
 class Speech:
@@ -90,7 +92,7 @@ class Speech:
             bridge = self._room.composer.bridge(need, before=passage.before)
             self._tally.compositions.append(bridge)
             return Verdict(VerdictKind.TRIM, bridge.text)
-        if passage.first and passage.channel == "content" and judgement.disclosed:
+        if passage.first and passage.channel in _SHOWN and judgement.disclosed:
             refusal = scores.value("refusal.any")
             if refusal is not None and refusal >= _REFUSES:
                 return Verdict(VerdictKind.HOLD)
@@ -106,19 +108,21 @@ class Speech:
             self.text = reply.text
             return self._ending()
         if not reply.text.strip():
-            return self._ending()
+            words = None if reply.finish in _CALLS else self.rescue()
+            self.text = words or ""
+            return self._ending(complete=words)
         said = reply.text if reply.said is None else reply.said
         scores = await self._judgement.hear_reply(said, "", whole=True)
         self._tally.score(of_whole(scores, said, reply.text, alone=self._alone))
         decision = self._judgement.decide(Moment.REPLY_END, scores)
         if decision.action in (Action.COMPLETE, Action.REVISE) and decision.template is not None:
             text = self._complete(decision.template, decision, reply.released)
-            self.text = f"{reply.released} {text}".strip()
+            self.text = together(reply.released, text)
             return self._ending(complete=text)
         instead = self._instead(reply.choice, reply.released)
         if instead is not None:
             self._tally.acted(Action.COMPLETE)
-            self.text = f"{reply.released} {instead}".strip()
+            self.text = together(reply.released, instead)
             if reply.released.strip():
                 return self._ending(append=instead)
             return self._ending(complete=instead)
@@ -131,7 +135,7 @@ class Speech:
             if reply.choice not in self._added:
                 self._tally.compositions.append(addition)
             self._added[reply.choice] = addition
-            self.text = f"{said} {addition.text}"
+            self.text = together(said, addition.text)
             return self._ending(append=addition.text)
         return self._ending()
 

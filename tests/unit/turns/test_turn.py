@@ -231,6 +231,57 @@ async def test_turns_that_two_processes_answered_at_once_get_numbers_apart(world
     assert (again["turns"], first.ordinal(again)) == (2, None)
 
 
+@pytest.mark.parametrize(("said", "reason", "answered"), [
+    ("…", "content_filter", True),
+    ("…", "stop", True),
+    ("…", "tool_calls", False),
+    ("hello", "content_filter", False),
+])  # fmt: skip
+async def test_a_reply_without_words_leaves_nobody_in_distress_without_any(
+    world: World, said: str, reason: str, answered: bool
+) -> None:
+    world.scorer.says["…"] = IDEATION
+    turn = world.desk.begin(world.request(said))
+    assert (await turn.opening()).completion is None
+    ending = await turn.end(Reply(0, " \n", "", reason))
+    assert (ending.complete is not None) is answered
+    assert ending.append is None
+    await turn.settle()
+    turn.close(Delivered.WHOLE)
+    await finish(world)
+
+
+async def test_a_refusal_after_a_disclosure_is_held_wherever_it_stands(world: World) -> None:
+    world.scorer.says |= {"…": IDEATION, "I can't help.": {"refusal.any": 0.9}}
+    turn = world.desk.begin(world.request("…"))
+    await turn.opening()
+    assert (await turn.judge(passage("I can't help.", channel="refusal"))).kind is VerdictKind.HOLD
+    await turn.settle()
+    turn.close(Delivered.WHOLE)
+    await finish(world)
+
+
+async def test_what_was_added_is_remembered_as_it_was_sent(world: World) -> None:
+    """The next request brings it back in its history: it is no branch, and the question in it is still open."""
+    world.scorer.says["…"] = IDEATION
+    turn = world.desk.begin(world.request("…"))
+    await turn.opening()
+    ending = await turn.end(Reply(0, "I hear you.", "", "stop"))
+    assert ending.append is not None
+    await turn.settle()
+    turn.close(Delivered.WHOLE)
+    await finish(world)
+    sent = f"I hear you.\n\n{ending.append}"
+    turn = world.desk.begin(world.request("…", sent, "yes"))
+    await turn.opening()
+    await turn.end(Reply(0, "Thank you.", "", "stop"))
+    await turn.settle()
+    turn.close(Delivered.WHOLE)
+    await finish(world)
+    last = world.records.enqueued[-1]
+    assert (last.branch, last.replayed) == (False, 0)
+
+
 async def test_text_is_kept_only_where_the_tenant_keeps_it(world: World) -> None:
     turn = world.desk.begin(world.request("hello there"))
     await turn.opening()
