@@ -17,6 +17,7 @@ _IDENTITY_EVERY: Final = timedelta(hours=24)
 _URGENT: Final = 4
 _LEVELS: Final = ("suicide", "suicide_ge2", "suicide_ge3", "suicide_ge4", "suicide_ge5")
 _HIT: Final = 0.5
+_VULNERABLE: Final = frozenset({"elevated", "crisis", "recovering"})
 _FAINT: Final = 0.3
 _RISKS: Final = (*_LEVELS, "self_harm", "suicide_behaviour")
 _OF_NOW: Final = frozenset({"can-call", "ladder-0", "voices-safe"})  # variants of the questions of rung 0
@@ -36,9 +37,14 @@ def country_of(person: Person, default: str | None) -> str | None:
     return default
 
 
-def _people(identity: Identity, case_open: bool) -> str:
+def _people(identity: Identity, state: SessionState, case_open: bool) -> str:
     # of a tenant with hours nobody knows whether this is one of them, so nothing is said of its people
-    return "open" if case_open and identity.people == "always" else "nobody"
+    if identity.people != "always":
+        return "nobody"
+    if case_open:
+        return "open"
+    # an earlier turn may have opened a case that somebody reads
+    return "unknown" if state.state in _VULNERABLE else "nobody"
 
 
 def _level(state: SessionState, now: datetime) -> int:
@@ -96,7 +102,7 @@ def need_of(
         answered_rung=answer.rung if answer else None,
         asked_of_now=_asked_of_now(before, state),
         refer=decision.refer,
-        people=_people(identity, case_open),
+        people=_people(identity, state, case_open),
         identity_due=decision.severity >= _URGENT or not recent,
         declining=declining,
         monitored=state.monitored,

@@ -14,14 +14,14 @@ class Need:
     """All that a completion is composed from: the same need gives the same text, byte for byte.
 
     ``template``: the id that the policy named, e.g. ``ccs/ideation-with-method``. ``severity``: 0 to 4. ``country``: ISO
-    3166-1 alpha-2 or ``None`` where unknown. ``language``: ISO 639-1. ``ladder``: rung name -> its answer so far.
-    ``level``: of suicidal ideation, 0 to 5, as this turn and the session's peaks say (1 wish, 2 thoughts, 3 method, 4
-    intent, 5 plan). ``people``: ``nobody``, ``open`` (a case is open and staffed) or ``acknowledged``. ``identity_due``:
-    the identity sentence is to be spoken. ``spoken``: ids of variants that this session has heard, ``shown``: ids of
-    resources it was shown; both are avoided while others are left. ``words``: the person's own message, for an echo of
-    its sense; never parroted, never logged. ``stated``: names under ``context.stated``. ``seed``: picks variants (a
-    digest, stable per turn). ``declining``: something the person asked for is declined. ``reply_asks``: the reply that
-    is kept already asks a question.
+    3166-1 alpha-2 or ``None`` where unknown. ``language``: ISO 639-1. ``ladder``: rung name -> its answer so far. ``level``:
+    of suicidal ideation, 0 to 5, as this turn and the session's peaks say (1 wish, 2 thoughts, 3 method, 4 intent, 5 plan).
+    ``people``: ``nobody``, ``open`` (a case is open and staffed), ``acknowledged``, or ``unknown`` (then nothing is said of
+    people). ``identity_due``: the identity sentence is to be spoken. ``spoken``: ids of variants that this session has
+    heard, ``shown``: ids of resources it was shown; both are avoided while others are left. ``words``: the person's own
+    message, for an echo of its sense; never parroted, never logged. ``stated``: names under ``context.stated``. ``seed``:
+    picks variants (a digest, stable per turn). ``declining``: something the person asked for is declined. ``reply_asks``:
+    the reply that is kept already asks a question.
     """
 
     template: str

@@ -144,7 +144,7 @@ class Draft:
     def people(self) -> None:
         """Whether somebody reads along, and no more than is true. Nothing where the device may be monitored."""
         need = self.need
-        if need.monitored or self.template.family not in _PEOPLE:
+        if need.monitored or need.people == "unknown" or self.template.family not in _PEOPLE:
             return
         state = need.people if need.people in ("open", "acknowledged") else "nobody"
         if state == "nobody" and need.severity < _SEVERE:

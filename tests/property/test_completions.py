@@ -50,7 +50,7 @@ NEEDS = st.builds(
     answered_rung=st.sampled_from([None, *range(7)]),
     asked_of_now=st.sampled_from([None, "can-call", "ladder-0", "voices-safe"]),
     refer=st.lists(st.sampled_from([*sorted(RESOURCE_CLASSES), "unheard-of"]), max_size=3).map(tuple),
-    people=st.sampled_from(["nobody", "open", "acknowledged"]),
+    people=st.sampled_from(["nobody", "open", "acknowledged", "unknown"]),
     identity_due=st.booleans(),
     declining=st.booleans(),
     monitored=st.booleans(),
@@ -87,7 +87,7 @@ def sound(composition: Composition, need: Need, around: str = "") -> None:
     assert "!" not in composition.text and "{" not in composition.text
     if need.minor:
         assert not re.search(r"\bparents?\b", composition.text)
-    if need.monitored:
+    if need.monitored or need.people == "unknown":
         assert "watching" not in composition.text and "safety team" not in composition.text
     if "veteran" not in need.stated:
         assert "veteran" not in composition.text.lower()

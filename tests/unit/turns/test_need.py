@@ -64,6 +64,13 @@ def test_people_are_spoken_of_only_where_there_are_some_at_any_hour(people: str,
     assert needed(SessionState(), people=people, case_open=case_open).people == expected
 
 
+@pytest.mark.parametrize("state", ["elevated", "crisis", "recovering"])
+def test_a_hard_session_may_have_a_case_that_somebody_reads(state: str) -> None:
+    assert needed(SessionState(state), people="always").people == "unknown"
+    assert needed(SessionState(state), people="always", case_open=True).people == "open"
+    assert needed(SessionState(state), people="hours").people == "nobody"
+
+
 @pytest.mark.parametrize(
     ("locale", "expected"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -19,7 +20,20 @@ LEAVING = re.compile(
     r"\bleav(?!\w+ out|\w+ that part)|\bgo\b(?! on| side)|\bstop\b|\bstopping\b|come back|your time|your plans",
     re.IGNORECASE,
 )
+PLAN = {f"risk.suicide_ge{level}": 0.9 for level in (2, 3, 4, 5)} | {"risk.suicide": 0.9}
 LINE, QUESTION = "988", "?"
+
+
+async def completed(world: World, *texts: str) -> str:
+    """What takes the reply's place."""
+    turn = world.desk.begin(world.request(*texts))
+    text = (await turn.opening()).completion
+    assert text is not None
+    await turn.end(Reply(0, text, text, "stop"))
+    await turn.settle()
+    turn.close(Delivered.WHOLE)
+    assert await world.room.drain(5) == 0
+    return text
 
 
 async def answered(world: World, reply: str, *sentences: str, streamed: bool = False) -> str:
@@ -93,3 +107,34 @@ async def test_what_was_asked_already_is_not_asked_again() -> None:
     world.scorer.says |= {"…": PREFERS, "Only me.": ALONE}
     text = await answered(world, "", "Are you thinking of killing yourself?", "Only me.")
     assert LINE in text and text.count(QUESTION) == 1
+
+
+async def test_a_case_that_is_open_is_spoken_of_each_time() -> None:
+    world = World(people="always")
+    world.scorer.says |= {"…": PLAN, "again": PLAN}
+    first = await completed(world, "…")
+    world.now += timedelta(minutes=1)
+    second = await completed(world, "…", first, "again")
+    assert "someone on this service's safety team may read this chat" in first
+    assert world.records.committed[-1].case is not None
+    assert "Nobody is watching" not in second
+
+
+async def test_where_a_case_may_be_open_nobody_is_told_that_there_is_nobody() -> None:
+    world = World(people="always")
+    world.scorer.says |= {"…": {"risk.self_harm": 0.9}, "Do it.": {"harm.encouragement": 0.9}}
+    said = await answered(world, "I see.", "I see.")
+    world.now += timedelta(minutes=1)
+    turn = world.desk.begin(world.request("…", said, "hm"))
+    assert (await turn.opening()).completion is None
+    text = (await turn.judge(Passage(0, "content", "Do it.", first=True))).text
+    assert "This is the safety part of this service." in text
+    assert "watching" not in text and "safety team" not in text
+
+
+@pytest.mark.parametrize("people", ["always", "hours", "none"])
+async def test_where_no_case_was_opened_nobody_watches(people: str) -> None:
+    world = World(people=people)
+    world.scorer.says["Do it."] = {"harm.encouragement": 0.9}
+    turn = world.desk.begin(world.request("hm"))
+    assert "Nobody is watching this chat." in (await turn.judge(Passage(0, "content", "Do it.", first=True))).text
