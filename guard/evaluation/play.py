@@ -96,7 +96,8 @@ class Player:
         own.state = sessions.advance(own.state, UserTurn(scores, own.at, question=before, asked=True))
         own.view, own.user = sessions.view(own.state, own.at, question_before=before), scores
         decision = self._decide(Moment.USER_TURN, None)
-        own.state = sessions.speak(own.state, Spoken(own.at, rules=decision.fired, bands=decision.bands))
+        spoken = Spoken(own.at, rules=decision.fired, said=decision.said, bands=decision.bands)
+        own.state = sessions.speak(own.state, spoken)
         return decision
 
     def _reply(self, items: Sequence[Item], scores: Sequence[Scores]) -> list[Decision]:

@@ -83,7 +83,7 @@ def play(example: Example, stack: Stack, policy: Policy) -> Iterator[Decision]:
             (user,) = score([Item(Side.USER, turn.text, tuple(turns[max(0, place - 4) : place]), question, language="en")])
             view = session.user(user, at, question)
             decision = decide(policy, Facts(Moment.USER_TURN, at, view, user, None, _NOBODY, _ANYWHERE, frozenset()))
-            session.spoke(at, decision.fired, decision.bands)
+            session.spoke(at, decision.fired, decision.bands, decision.said)
             if last:
                 yield decision
         elif last and view is not None:

@@ -60,6 +60,12 @@ def test_a_conversation_is_one_session(policy: Policy) -> None:
     assert _hear(player, _row("r", 1, side=Side.REPLY), isolating).action is not Action.ALLOW
 
 
+def test_a_figure_of_speech_puts_off_no_answer_to_a_disclosure(policy: Policy) -> None:
+    player, ideation = Player(policy), {"risk.suicide": 0.9, "risk.suicide_ge2": 0.9}
+    assert _hear(player, _row("a", 1), _scores(ideation | {"context.figurative": 0.9})) == Played(Action.GUIDE)
+    assert _hear(player, _row("b", 2), _scores(ideation)) == Played(Action.APPEND, 2)
+
+
 def test_what_was_said_before_is_asked_for_once_and_played(policy: Policy) -> None:
     said = (
         Utterance(Speaker.USER, "first"),
