@@ -12,7 +12,7 @@ import orjson
 
 from guard.gateway.errors import GatewayError, UpstreamFailed
 from guard.gateway.gate import Gate
-from guard.gateway.held import Ticket
+from guard.gateway.held import Piece, Ticket
 from guard.gateway.lag import Lag
 from guard.gateway.meters import Meters
 from guard.gateway.openai_chat import PROTOCOL, Call
@@ -36,6 +36,8 @@ _JUDGED_TOGETHER: Final = 8
 _DONE: Final = b"[DONE]"
 _INTERNAL: Final = GatewayError("something failed inside; try again", reason="internal_error").body()
 _REPORTED: Final = "upstream_error"
+_SHAPE: Final = "upstream_shape"
+_HELD: Final = "held_too_long"
 _USAGE_SECONDS: Final = 10.0
 _DRAIN_SECONDS: Final = 0.25
 _EVENT_STREAM: Final = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
@@ -70,6 +72,7 @@ class Exchange:
         self._todo, self._wake, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._cut = False
         self._tail: bytes | None = None  # the upstream's own [DONE]
+        self._told: tuple[bytes, Any, list[Piece]] | None = None  # the upstream's own error
         self.started = False
         self.delivered = Delivered.NONE
 
@@ -209,7 +212,7 @@ class Exchange:
         self._lag.heard()
         body, same = read_object(raw)
         if not isinstance(body.get("choices"), list) or not all(isinstance(one, dict) for one in body["choices"]):
-            raise UpstreamFailed("the chatbot's reply has no list of choices", reason="upstream_shape")
+            raise UpstreamFailed("the chatbot's reply has no list of choices", reason=_SHAPE)
         if self._unveiling is not None and self._unveiling.whole(body):
             same = False
         gate = self._gate(opening)
@@ -325,7 +328,7 @@ class Exchange:
             late = held_since is not None and loop.time() - held_since > settings.hold_seconds
             if blocked and not gate.closed and (late or gate.held_bytes > settings.max_held_bytes):
                 reader.cancel()
-                self._cut_short(gate, writer)
+                await self._cut_short(gate, writer)
             wait = settings.keepalive_seconds
             if held_since is not None and not gate.closed:
                 wait = min(wait, max(0.01, held_since + settings.hold_seconds - loop.time()))
@@ -336,18 +339,51 @@ class Exchange:
                 await send({"type": "http.response.body", "body": comment("held"), "more_body": True})
             self._wake.clear()
 
-    def _cut_short(self, gate: Gate, writer: ChunkWriter) -> None:
-        """Ends a reply that was held as long as it may be: what there is is judged as the whole."""
-        if gate.cuttable:
-            for index in gate.open_choices:
-                raw = writer.end(index, "length")
-                body = orjson.loads(raw[6:])
-                gate.push(raw, body, (), (index,), ((index, "length"),))
-            self._tail = data_event(_DONE)
-            gate.close()
-        else:
-            self._fail(gate, UpstreamFailed("the chatbot's tool call is longer than can be held", reason="held_too_long"))
-        self._todo.set()
+    async def _cut_short(self, gate: Gate, writer: ChunkWriter) -> None:
+        """Ends a reply that was held as long as it may be: what there is is judged as the whole, if there is something."""
+        try:
+            if await self._rescued(gate, writer):
+                self._meters.upstream_failure(_HELD)
+            elif gate.cuttable:
+                for index in gate.open_choices:
+                    raw = writer.end(index, "length")
+                    body = orjson.loads(raw[6:])
+                    gate.push(raw, body, (), (index,), ((index, "length"),))
+                self._tail = data_event(_DONE)
+                gate.close()
+            else:
+                self._fail(gate, UpstreamFailed("the chatbot's tool call is longer than can be held", reason=_HELD))
+        finally:
+            self._todo.set()
+
+    async def _rescued(self, gate: Gate, writer: ChunkWriter) -> bool:
+        """Whether words of ours stand in the place of a reply in which nothing was said, so that nobody is left with an
+        error, even where the head or comments have left."""
+        if not gate.silent or (words := await self._turn.rescue()) is None:
+            return False
+        call = self._call
+        gate.rescue(call.choices, words, structured=call.structured)
+        if call.usage:
+            usage = writer.usage()
+            gate.push(usage, orjson.loads(usage[6:]))
+        self._action = max(self._action, Action.COMPLETE)
+        return True
+
+    async def _failed(self, gate: Gate, writer: ChunkWriter, error: GatewayError) -> None:
+        try:
+            rescued = await self._rescued(gate, writer)
+        except Exception:
+            self._fail(gate, error)
+            raise
+        if rescued:
+            self._meters.upstream_failure(error.reason)
+            return
+        if self._told is not None:
+            try:
+                gate.push(*self._told)
+            except UpstreamFailed as longer:
+                error = longer
+        self._fail(gate, error)
 
     def _fail(self, gate: Gate, error: GatewayError) -> None:
         self._meters.upstream_failure(error.reason)
@@ -386,9 +422,11 @@ class Exchange:
                 self._rest(gate)
             if self._tail is None and (gate.open_choices or not gate.started):
                 raise UpstreamFailed("the chatbot broke off in the middle of its reply", reason="upstream_cut")  # noqa: TRY301
+            if not gate.started and await self._rescued(gate, writer):
+                self._meters.upstream_failure(_SHAPE)
             gate.close()
         except UpstreamFailed as error:
-            self._fail(gate, error)
+            await self._failed(gate, writer, error)
         except Exception:
             self._fail(gate, GatewayError("the reply could not be read", reason="internal_error"))
             raise
@@ -419,9 +457,11 @@ class Exchange:
             same = False
         call = self._call
         pieces, mentioned, ends = frame_pieces(body, "delta", structured=call.structured, asked=call.choices)
-        gate.push(event.safe if same else data_event(write_object(body)), body, pieces, mentioned, ends)
+        raw = event.safe if same else data_event(write_object(body))
         if body.get("error") and not mentioned:
+            self._told = raw, body, pieces  # leaves only where no words of ours can stand in its place
             raise UpstreamFailed("the chatbot reported an error in the middle of its reply", reason=_REPORTED)
+        gate.push(raw, body, pieces, mentioned, ends)
         return False
 
     def _rest(self, gate: Gate) -> None:

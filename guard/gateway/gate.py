@@ -28,6 +28,7 @@ from guard.gateway.held import (
     Speak,
     Ticket,
     Track,
+    bridge,
     clear,
     edited,
     gap,
@@ -138,7 +139,7 @@ class Gate:
                 if verdict.text:
                     self._append(track.choice, verdict.text)
             elif begins < ticket.end:
-                track.edits.append((begins, ticket.end, _bridge(track, ticket.start, verdict.text)))
+                track.edits.append((begins, ticket.end, bridge(track, ticket.start, verdict.text)))
         elif kind is VerdictKind.HOLD and not choice.settled and not choice.held:
             choice.held = True
             track.cleared = begins
@@ -162,6 +163,16 @@ class Gate:
             self._append(index, ending.append)
         choice.settled = True
         choice.held = False
+
+    def rescue(self, choices: int, text: str, *, structured: bool) -> None:
+        """Ends each of ``choices`` choices with ``text``: the upstream failed while the reply was :attr:`silent`.
+        ``structured``: a structured output was asked for."""
+        for index in range(choices):
+            choice = self._choice(index)
+            choice.structured = structured
+            if not choice.done:
+                self._complete(index, text)
+        self.close()
 
     # ---- out
 
@@ -257,6 +268,14 @@ class Gate:
         return bool(self._choices)
 
     @property
+    def silent(self) -> bool:
+        """Nobody has said anything that a person can read as the reply, or will if the upstream breaks off now."""
+        return not any(
+            choice.done or choice.settled or any(part.strip() for part in self._heard(choice))
+            for choice in self._choices.values()
+        )
+
+    @property
     def empty(self) -> bool:
         """Nothing is held."""
         return not self._frames
@@ -266,6 +285,11 @@ class Gate:
         return all(choice.settled or choice.done for choice in self._choices.values())
 
     # ---- inside
+
+    @staticmethod
+    def _heard(choice: Choice) -> list[str]:
+        """A structured output leaves whole or not at all, so half of one is nothing."""
+        return choice.released if choice.structured else choice.text
 
     def _choice(self, index: int) -> Choice:
         choice = self._choices.get(index)
@@ -489,10 +513,3 @@ class Gate:
     def _insert(self, place: int, speak: Speak, *, finishes: bool) -> None:
         ends = {speak.choice} if finishes else set()
         self._frames.insert(place, Frame(b"", None, (), frozenset((speak.choice,)), ends, speak=speak))
-
-
-def _bridge(track: Track, start: int, words: str) -> str:
-    """The words in place of what is withheld from ``start`` on: one bridge for a run of sentences, none that stands there
-    already."""
-    follows = bool(track.edits) and track.edits[-1][1] == start
-    return "" if follows or any(words == before for _, _, before in track.edits) else words

@@ -18,6 +18,7 @@ __all__ = [
     "Speak",
     "Ticket",
     "Track",
+    "bridge",
     "clear",
     "edited",
     "gap",
@@ -177,3 +178,10 @@ def edited(track: Track, start: int, end: int, text: str) -> str:
         at = max(at, min(edit_end, end))
     parts.append(text[at - start :])
     return "".join(parts)
+
+
+def bridge(track: Track, start: int, words: str) -> str:
+    """The words in place of what is withheld from ``start`` on: one bridge for a run of sentences, none that stands there
+    already."""
+    follows = bool(track.edits) and track.edits[-1][1] == start
+    return "" if follows or any(words == before for _, _, before in track.edits) else words

@@ -13,6 +13,7 @@ import pytest
 from openai import APIError, AsyncOpenAI
 
 from guard.turns.contract import Delivered
+from policies.decision import Posture
 from tests.integration.gateway.server import (
     ASK,
     CALL,
@@ -247,3 +248,87 @@ async def test_nobody_in_distress_is_left_with_the_chatbot_s_failure(answer: Ans
         assert (b"[DONE]" in body) is streamed
         assert len(home.meters.failed) == 1
     assert desk.closed == [Delivered.WHOLE]
+
+
+_OPENED = chunk({"role": "assistant", "content": ""})
+_THINKS = chunk({"role": "assistant", "reasoning_content": "I think about it. "})
+_CALLS = chunk({"tool_calls": [{"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{"}}]})
+_OWN_ERROR = b'data: {"error":{"message":"the model is out of memory","code":"oom"}}\n\n'
+_SILENCES = {
+    "an error at once": fixed(_OWN_ERROR, SSE),
+    "an error behind the head": slow(_OPENED, _OWN_ERROR),
+    "a comment": fixed(b": ping\n\n", SSE),
+    "an opening": fixed(_OPENED, SSE),
+    "a blank": fixed(chunk({"role": "assistant", "content": " \n"}), SSE),
+    "a thought": slow(_THINKS),
+    "half a tool call": slow(_OPENED, _CALLS),
+    "silence": slow(b"", pause=5),
+    "no choice": fixed(DONE, SSE),
+    "no choice but a frame": fixed(b'data: {"id":"up","choices":[]}\n\n' + DONE, SSE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", _SILENCES)
+async def test_a_stream_that_fails_before_it_said_anything_says_words_of_ours(name: str) -> None:
+    desk = Desk()
+    desk.rescue = "I'm still here with you."
+    async with house(desk, _SILENCES[name], keepalive_seconds=0.1) as home:
+        async with AsyncOpenAI(base_url=f"{home.url}/v1", api_key=KEY, max_retries=0) as client:
+            asked: Any = {"model": "m", "messages": ASK, "stream": True, "stream_options": {"include_usage": True}}
+            chunks = [part async for part in await client.chat.completions.create(**asked)]
+        assert len(home.meters.failed) == 1
+        got, body, ended = await _get(home.url, True)
+    said = [choice for part in chunks for choice in part.choices]
+    assert "".join(choice.delta.content or "" for choice in said).strip() == "I'm still here with you."
+    assert [choice.finish_reason for choice in said][-1] == "stop"
+    assert chunks[-1].usage is not None
+    assert (got, ended, body.endswith(DONE), b"error" in body) == (200, True, True, False)
+    assert body.count(b'"role"') == 1
+    assert b"tool_calls" not in body
+    assert desk.closed == [Delivered.WHOLE] * 2
+
+
+async def test_a_structured_reply_that_breaks_off_is_rescued_in_its_refusal() -> None:
+    desk = Desk()
+    desk.rescue = "I'm still here with you."
+    half = fixed(chunk({"role": "assistant", "content": '{"a'}), SSE)
+    async with house(desk, half) as home, httpx.AsyncClient(headers=HEAD) as client:
+        call = {**CALL, "stream": True, "response_format": {"type": "json_object"}}
+        body = (await client.post(f"{home.url}/v1/chat/completions", json=call)).content
+    assert b'"refusal":"I\'m still here with you."' in body
+    assert b"content" not in body.replace(b'"content":null', b"")
+    assert body.endswith(DONE)
+
+
+async def test_a_stream_that_has_spoken_ends_as_it_broke() -> None:
+    desk = Desk()
+    desk.rescue = "I'm still here with you."
+    async with house(desk, fixed(_FIRST, SSE)) as home:
+        _, body, ended = await _get(home.url, True)
+    assert not ended
+    assert b"still here" not in body
+
+
+@pytest.mark.parametrize("name", ["an opening", "an error behind the head"])
+async def test_a_rescue_that_fails_leaves_nobody_waiting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(_: Any) -> str | None:
+        raise RuntimeError("the desk fails")
+
+    monkeypatch.setattr("tests.integration.gateway.server._Turn.rescue", fails)
+    desk = Desk()
+    async with house(desk, _SILENCES[name]) as home:
+        _, body, ended = await _get(home.url, True)
+    assert b"internal_error" in body
+    assert (ended, b"[DONE]" in body) == (False, False)
+
+
+@pytest.mark.parametrize("rescue", [None, "I'm still here with you."])
+async def test_a_reply_held_in_silence_ends_in_words(rescue: str | None) -> None:
+    desk = Desk()
+    desk.rescue, desk.posture = rescue, Posture.WHOLE
+    thinking = slow(_OPENED, chunk({"reasoning_content": "I think. "}), pause=0.05, forever=True)
+    async with house(desk, thinking, hold_seconds=0.3) as home:
+        status, body, ended = await _get(home.url, True)
+    assert (status, ended, body.endswith(DONE)) == (200, True, True)
+    assert (b'"finish_reason":"length"' in body) is (rescue is None)
+    assert (b"still here" in body) is (rescue is not None)
