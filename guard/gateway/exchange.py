@@ -213,6 +213,8 @@ class Exchange:
         body, same = read_object(raw)
         if not isinstance(body.get("choices"), list) or not all(isinstance(one, dict) for one in body["choices"]):
             raise UpstreamFailed("the chatbot's reply has no list of choices", reason=_SHAPE)
+        if not body["choices"]:
+            raise UpstreamFailed("the chatbot's reply has no choice", reason=_SHAPE)
         if self._unveiling is not None and self._unveiling.whole(body):
             same = False
         gate = self._gate(opening)

@@ -323,6 +323,17 @@ async def test_a_rescue_that_fails_leaves_nobody_waiting(name: str, monkeypatch:
 
 
 @pytest.mark.parametrize("rescue", [None, "I'm still here with you."])
+async def test_a_whole_reply_without_a_choice_is_a_failure(rescue: str | None) -> None:
+    desk = Desk()
+    desk.rescue = rescue
+    async with house(desk, fixed(b'{"id":"x","choices":[]}')) as home:
+        status, body, _ = await _get(home.url, False)
+        assert home.meters.failed == ["upstream_shape"]
+    assert status == (502 if rescue is None else 200)
+    assert (b"still here" in body) is (rescue is not None)
+
+
+@pytest.mark.parametrize("rescue", [None, "I'm still here with you."])
 async def test_a_reply_held_in_silence_ends_in_words(rescue: str | None) -> None:
     desk = Desk()
     desk.rescue, desk.posture = rescue, Posture.WHOLE
