@@ -110,7 +110,7 @@ def _urgently(need: Need, template: Template, rung: int | None) -> Inquiry | Non
     if safe and rung is not None and template.family in ("risk", "self-harm"):
         return _ladder(rung)
     # the two urgent questions take turns, so that neither is put twice in a row
-    if "can-call" in need.spoken and "ladder-0" not in need.spoken:
+    if need.asked_of_now == "can-call" or ("can-call" in need.spoken and "ladder-0" not in need.spoken):
         return _ladder(SAFE_NOW)
     return Inquiry("can-call", sentences.CAN_CALL, SAFE_NOW)
 

@@ -68,6 +68,13 @@ def test_the_two_urgent_questions_take_turns_and_something_new_is_said() -> None
     assert safe.question == 6
 
 
+@pytest.mark.parametrize(("last", "asks"), [("can-call", "Are you safe right now?"), ("ladder-0", "Can you call now?")])
+def test_neither_urgent_question_is_put_twice_in_a_row_however_long_it_goes_on(last: str, asks: str) -> None:
+    heard = frozenset({"urgent-suicide", "can-call", "ladder-0"})
+    composition = made("ccs/imminent", 4, spoken=heard, asked_of_now=last, answered="unclear", answered_rung=0)
+    assert composition.text.endswith(asks)
+
+
 def test_an_unknown_place_has_no_number_in_it() -> None:
     composition = made("ccs/imminent", 4, country=None)
     assert "Please call your local emergency number now" in composition.text
