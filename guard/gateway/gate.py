@@ -18,6 +18,7 @@ from detectors.passages import TAIL
 from detectors.sentences import LONGEST, boundaries
 from guard.gateway.errors import UpstreamFailed
 from guard.gateway.held import (
+    AUDIO,
     GONE,
     WHOLE,
     Choice,
@@ -76,6 +77,7 @@ class Gate:
         Raises :class:`UpstreamFailed` for a reply beyond its bounds."""
         spans = []
         whole: frozenset[int] = frozenset()
+        sounds: frozenset[int] = frozenset()
         for piece in pieces:
             choice = self._choice(piece.choice)
             if choice.done:
@@ -85,10 +87,13 @@ class Gate:
             if piece.channel in WHOLE:
                 whole |= {piece.choice}
                 choice.whole = True
+            elif piece.channel == AUDIO:
+                sounds |= {piece.choice}
+                choice.sounds = True
             spans.append(self._enter(choice, piece))
         ended = dict(finishes)
         mentioned = frozenset(choices).union(ended, whole)
-        frame = Frame(raw, body, tuple(spans), mentioned, set(ended), whole)
+        frame = Frame(raw, body, tuple(spans), mentioned, set(ended), whole, sounds)
         for index in mentioned:
             if self._choice(index).done:
                 frame.gone.add(index)
@@ -235,7 +240,8 @@ class Gate:
     def blocked(self) -> bool:
         """Something is held until its choice ends, so that more bytes, and no verdict, are what the gate waits for."""
         return any(
-            not choice.settled and not choice.done and (choice.held or choice.whole) for choice in self._choices.values()
+            not choice.settled and not choice.done and (choice.held or choice.whole or choice.sounds)
+            for choice in self._choices.values()
         )
 
     @property
@@ -312,7 +318,7 @@ class Gate:
             if choice.said == start:  # nothing else has spoken yet
                 track.plain = track.seen
             choice.said += len(text)
-        if piece.channel != "reasoning" and choice.current is not track:
+        if piece.channel not in ("reasoning", AUDIO) and choice.current is not track:
             self._turn_to(choice, track)
         track.open.append(text)
         track.open_size += len(text)
@@ -392,7 +398,7 @@ class Gate:
             choice = self._choices[index]
             if choice.done or choice.settled:
                 continue
-            if choice.held or index in frame.finishes or index in frame.whole:
+            if choice.held or index in frame.finishes or index in frame.whole or index in frame.sounds:
                 return False
         for track, start, end, text in frame.spans:
             if track is GONE:
@@ -410,6 +416,10 @@ class Gate:
         for index in frame.choices:
             if self._choices[index].no_tools and (index in frame.whole or index in frame.finishes):
                 return True
+            if index in frame.sounds and (
+                self._choices[index].done or any(one.edits for one in self._choices[index].tracks)
+            ):
+                return True  # what was withheld in words may sound in any frame before them
         for track, start, end, _ in frame.spans:
             if track is GONE or (end > track.keep and self._choices[track.choice].done):
                 return True

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from guard.turns.contract import Passage
 
 __all__ = [
+    "AUDIO",
     "GONE",
     "WHOLE",
     "Choice",
@@ -27,6 +28,9 @@ __all__ = [
 
 WHOLE: Final = frozenset({"tool", "structured"})
 """Channels that leave whole or not at all."""
+
+AUDIO: Final = "audio"
+"""The channel of sound: without a text of its own, it leaves once all that its choice says was judged."""
 
 
 class Piece(NamedTuple):
@@ -108,6 +112,7 @@ class Choice:
     no_tools: bool = False
     structured: bool = False
     whole: bool = False  # it has a tool call or a structured output
+    sounds: bool = False  # it has sound
     size: int = 0
     said: int = 0  # characters of ``text``
     text: list[str] = field(default_factory=list)
@@ -128,6 +133,7 @@ class Frame:
     choices: frozenset[int]
     finishes: set[int]
     whole: frozenset[int] = frozenset()  # choices whose tool calls or structured output it carries
+    sounds: frozenset[int] = frozenset()  # choices whose sound it carries
     gone: set[int] = field(default_factory=set)  # choices of which nothing of this frame leaves
     mute: set[int] = field(default_factory=set)  # choices of which only kept text leaves
     late: set[int] = field(default_factory=set)  # choices whose finish leaves behind words of ours

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from guard.gateway.held import Piece
+from guard.gateway.held import AUDIO, Piece
 from guard.gateway.upstream_json import all_strings
 
 __all__ = ["choice_index", "decode_strings", "frame_pieces", "is_label"]
@@ -164,6 +164,8 @@ def _field(index: int, place: int, name: str, value: Any, structured: bool) -> I
             if key == "transcript" and isinstance(item, str):
                 yield Piece(index, "content", item, "audio", place)
             else:
+                if key == "data" and item:
+                    yield Piece(index, AUDIO, "", "", place)  # said before its transcript comes
                 yield from _leaves(index, place, f"audio.{key}", item, key=key)
     else:
         yield from _leaves(index, place, name, value, key=name)
