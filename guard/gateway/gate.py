@@ -32,10 +32,10 @@ from guard.gateway.held import (
     bridge,
     clear,
     edited,
-    gap,
     limit,
 )  # fmt: skip
 from guard.turns.contract import Ending, Passage, Reply, Verdict, VerdictKind
+from guard.turns.conversation import gap, together
 
 __all__ = ["Edited", "Gate", "Out", "Piece", "Speak", "Ticket"]
 
@@ -196,7 +196,7 @@ class Gate:
                 if choice.done:
                     # What was said in the end, so that it is known again in history; nothing is to be added to it.
                     words = choice.words or ""
-                    said = stands + (gap(stands) if words else "") + words
+                    said = together(stands, words) if words else stands
                     out.append(Reply(index, said, said, "stop", cut=True, given="".join(choice.text)))
                     continue
                 text, said = "".join(choice.text), self._stands(index, None)

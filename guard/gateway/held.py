@@ -22,7 +22,6 @@ __all__ = [
     "bridge",
     "clear",
     "edited",
-    "gap",
     "limit",
 ]
 
@@ -158,11 +157,6 @@ def limit(choice: Choice, track: Track) -> int:
     if track.channel in WHOLE:
         return 0
     return track.floor if choice.held else track.cleared
-
-
-def gap(text: str) -> str:
-    """What parts words of ours from the ``text`` before them."""
-    return "" if not text or text.endswith("\n\n") else "\n" if text.endswith("\n") else "\n\n"
 
 
 def clear(choice: Choice) -> bool:
