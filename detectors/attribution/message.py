@@ -101,34 +101,35 @@ class Attributor:
             if tokens is None:
                 continue
             reading = read(item, tokens, self._framer, weigh=self._weigh)
-            windows = np.asarray(self._gradients.logits(reading.frames, head.column))
+            logits = np.array([self._gradients.logits(reading.frames, head.column)]).T
+            windows = reading.mean(logits)[:, 0]
             window = int(windows.argmax())
             if best is None or windows[window] > best[0]:
                 best = (float(windows[window]), item, start, reading, window)
         if best is None:
             return None
         logit, item, start, reading, window = best
-        path = self._gradients.path(reading.frames[window], head.column)
+        paths = [self._gradients.path(frame, head.column) for frame in reading.frames[window :: len(reading.windows)]]
         said = self._words([item])[0].get(name, 0.0) if self._words is not None else 0.0
-        return self._told(head.calibration.probability(logit, said), text, item, start, reading.windows[window], path)
+        return self._told(head.calibration.probability(logit, said), text, item, start, reading.windows[window], paths)
 
     def _told(
-        self, value: float, text: str, item: Item, start: int, window: tuple[int, int], path: Attributed
+        self, value: float, text: str, item: Item, start: int, window: tuple[int, int], paths: Sequence[Attributed]
     ) -> Attribution:
         size = window[1] - window[0]
         # The text ends where a frame does, before its closing token; what stands before it are tags and the context.
-        own = path.weights[-1 - size : -1]
-        before = float(path.weights[: -1 - size].sum())
+        own = np.mean([path.weights[-1 - size : -1] for path in paths], axis=0)
+        before = float(np.mean([path.weights[: -1 - size].sum() for path in paths]))
         places = self._framer.places(item.text[:CHARACTERS])
         words = () if places is None else _words_of(text, [(start + a, start + b) for a, b in places[slice(*window)]], own)
         return Attribution(
             value=value,
-            logit=path.logit,
-            baseline=path.baseline,
+            logit=float(np.mean([path.logit for path in paths])),
+            baseline=float(np.mean([path.baseline for path in paths])),
             words=words,
             context=before,
-            gap=path.gap,
-            complete=path.complete,
+            gap=float(np.mean([path.gap for path in paths])),
+            complete=all(path.complete for path in paths),
         )
 
 

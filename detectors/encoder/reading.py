@@ -1,12 +1,15 @@
-"""The frames of one text: its windows, each after what was said before. Pure."""
+"""The frames of one text: its windows, and for a person's turn after others a second reading of it alone. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
 from detectors.contract import Item
+from detectors.encoder.backend import Logits
 from detectors.encoder.evidence import Votes, standing_out
 from detectors.encoder.framing import LONGEST, TRAINED, Frame, Framer
 from detectors.encoder.windows import Plan, plan
@@ -26,20 +29,29 @@ Weigh = Callable[[str, Side], float]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``frames``: one for each window. ``windows``: which of the text's tokens are in each, half-open. ``covered``: whether
-    together they hold all of the text."""
+    """``frames``: one for each window, then those of a second reading. ``windows``: which of the text's tokens are in each,
+    half-open. ``covered``: whether together they hold all of the text."""
 
     frames: tuple[Frame, ...]
     windows: tuple[tuple[int, int], ...]
     covered: bool
 
+    @property
+    def readings(self) -> int:
+        """How many frames there are of each window."""
+        return len(self.frames) // len(self.windows)
+
+    def mean(self, logits: Logits) -> Logits:
+        """The logits of the windows, ``[windows, outputs]``: the mean of their readings."""
+        return np.asarray(logits.reshape(self.readings, -1, logits.shape[1]).mean(axis=0), dtype=np.float32)
+
     def found(self, window: int, column: int, votes: Sequence[Votes]) -> tuple[int, int]:
         """The tokens of the text, half-open, that stand out in a window by ``column`` of ``votes``, those of ``frames``."""
         start, end = self.windows[window]
-        own = votes[window][:, column]
+        own = [votes[reading * len(self.windows) + window][:, column] for reading in range(self.readings)]
         # The text ends where the frame does, before its closing token.
-        size = min(end - start, len(own) - 1)
-        first, last = standing_out(own[-1 - size : -1])
+        size = min(end - start, *(len(frame) - 1 for frame in own))
+        first, last = standing_out(np.mean([frame[-1 - size : -1] for frame in own], axis=0, dtype=np.float32))
         return start + first, start + last
 
 
@@ -49,15 +61,20 @@ def readable(item: Item, framer: Framer) -> list[int] | None:
     return tokens if tokens and tokens.count(framer.unknown) <= _UNREADABLE * len(tokens) else None
 
 
-def read(item: Item, tokens: Sequence[int], framer: Framer, *, weigh: Weigh | None = None) -> Reading:
-    """The frames of ``item``, whose text has these ``tokens``. ``weigh``: chooses the windows of a very long text."""
+def read(item: Item, tokens: Sequence[int], framer: Framer, *, weigh: Weigh | None = None, alone: bool = True) -> Reading:
+    """The frames of ``item``, whose text has these ``tokens``. ``weigh``: chooses the windows of a very long text.
+    ``alone``: whether a turn after others is read by itself too."""
     text = item.text[:CHARACTERS]
+    twice = alone and item.side is Side.USER and bool(item.context) and item.question is None
+    # What somebody said before must not stand for what they say now. An answer to a question means nothing without it.
+    items = (item, replace(item, context=())) if twice else (item,)
     if len(tokens) < TRAINED - _BESIDE:
         covered = len(text) == len(item.text)
-        return Reading((framer.assemble(item, tokens),), ((0, len(tokens)),), covered=covered)
+        return Reading(tuple(framer.assemble(each, tokens) for each in items), ((0, len(tokens)),), covered=covered)
     windows = _plan(item, text, len(tokens), weigh)
     frames = tuple(
-        framer.assemble(item, tokens[start:end], longest=min(LONGEST, max(TRAINED, end - start + _BESIDE)))
+        framer.assemble(each, tokens[start:end], longest=min(LONGEST, max(TRAINED, end - start + _BESIDE)))
+        for each in items
         for start, end in windows.windows
     )
     return Reading(frames, windows.windows, covered=windows.covered and len(text) == len(item.text))

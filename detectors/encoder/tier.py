@@ -79,7 +79,7 @@ class ModelTier:
                 found.append(Scores.missing(item.side, self.name))
                 continue
             end = at + len(reading.frames)
-            found.append(self._scores(item, reading, logits[at:end], votes[at:end], known))
+            found.append(self._scores(item, reading, reading.mean(logits[at:end]), votes[at:end], known))
             at = end
         return found
 

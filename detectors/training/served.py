@@ -32,23 +32,27 @@ ON_WHOLE: Final = tuple(name in SIGNALS and SIGNALS[name].whole for name in OUTP
 @dataclass(frozen=True, slots=True)
 class Bag:
     """Frames that share one example's labels, of which the highest counts. ``whole``: the labels that it answers for,
-    those that are judged on a whole reply, or those that are not; ``None``: all."""
+    those that are judged on a whole reply, or those that are not; ``None``: all. ``readings``: in how many ways each part of
+    the text stands in ``frames``, one way after the other; their mean is what is compared."""
 
     frames: tuple[Frame, ...]
     whole: bool | None = None
+    readings: int = 1
 
 
 def bags(example: Example, framer: Framer, random: Random | None = None) -> list[Bag]:
     """The bags of an example as the gateway would ask: a person's turn; a reply's passages together, and its whole.
 
-    With ``random``, as training draws them: some replies in one piece, and of what is long only some parts.
+    With ``random``, as training draws them: a turn with its context alone, some replies in one piece, and of what is long
+    only some parts.
     """
     if example.side is Side.USER:
         tokens = framer.tokens(example.text[:CHARACTERS])
-        frames = read(example.item, tokens, framer).frames
+        reading = read(example.item, tokens, framer, alone=random is None)
+        frames = reading.frames
         if random is not None and len(frames) > _MOST_WINDOWS:
             frames = tuple(random.sample(frames, _MOST_WINDOWS))
-        return [Bag(frames)]
+        return [Bag(frames, readings=reading.readings)]
     if random is not None and random.random() >= _AS_SERVED:
         return [Bag((framer.frame(example.item, longest=TRAINED),))]
     items = reply_items(example.text, example.context, whole=example.whole, language="en")
@@ -71,7 +75,7 @@ def served(examples: Sequence[Example], framer: Framer, answer: Callable[[Sequen
     at = 0
     for place, own in enumerate(made):
         for bag in own:
-            part = rows[at : at + len(bag.frames)].max(axis=0)
+            part = rows[at : at + len(bag.frames)].reshape(bag.readings, -1, len(OUTPUTS)).mean(axis=0).max(axis=0)
             at += len(bag.frames)
             mine = np.array([bag.whole in (None, on) for on in ON_WHOLE])
             found[place, mine] = part[mine]

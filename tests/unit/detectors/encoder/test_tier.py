@@ -102,9 +102,9 @@ def test_a_text_that_is_cut_is_not_covered_however_few_its_tokens(tier: ModelTie
     assert not scores.covered
 
 
-def test_a_turn_after_others_is_read_once_after_them(tmp_path: Path) -> None:
+def test_a_turn_after_others_is_read_by_itself_too(tmp_path: Path) -> None:
     class Crowded(Counting):
-        """The logit is the number of tokens in the frame."""
+        """The logit is the number of tokens in the frame: what was said before raises it."""
 
         def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> tuple[Logits, Logits]:
             super().run(ids, mask, types)
@@ -113,11 +113,12 @@ def test_a_turn_after_others_is_read_once_after_them(tmp_path: Path) -> None:
     manifest = read_manifest(_model(tmp_path))
     before = (Utterance(Speaker.USER, "i want to die"), Utterance(Speaker.ASSISTANT, "how are you"))
     said = "hello how are you"
-    backend = Crowded()
-    found = ModelTier(manifest, backend).score([Item(Side.USER, said), Item(Side.USER, said, before)])
-    alone, after = (each.value("risk.suicide") or 0.0 for each in found)
-    assert alone < after
-    assert sum(rows for rows, _ in backend.shapes) == 2
+    alone, after, asked, again = ModelTier(manifest, Crowded()).score(
+        [Item(Side.USER, said), Item(Side.USER, said, before), Item(Side.USER, said, before, 2), Item(Side.USER, said)]
+    )
+    logits = [math.log(p / (1 - p)) for p in (each.value("risk.suicide") or 0.0 for each in (alone, after, asked, again))]
+    assert logits[0] == logits[3] < logits[1] < logits[2]
+    assert logits[1] == pytest.approx((logits[0] + logits[2]) / 2, abs=0.05)
 
 
 def test_order_survives_batches_of_many_lengths(tier: ModelTier) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -64,6 +65,7 @@ def test_a_long_turn_is_its_windows_and_the_highest_counts(framer: Framer) -> No
     long = Example("corpus", "a", Side.USER, "hello how are you " * 120, {"distress": 1.0})
     (bag,) = bags(long, framer)
     assert len(bag.frames) > 3
+    assert bag.readings == 1
     (drawn,) = bags(long, framer, Random(1))
     assert 1 < len(drawn.frames) <= 4
 
@@ -75,9 +77,15 @@ def test_a_long_turn_is_its_windows_and_the_highest_counts(framer: Framer) -> No
     assert served([long], framer, answer)[0, 0] == 3.0
 
 
-def test_a_turn_after_others_is_read_once_after_them(framer: Framer) -> None:
+def test_a_turn_after_others_is_the_mean_of_two_readings(framer: Framer) -> None:
     before = (Utterance(Speaker.USER, "i want to die"), Utterance(Speaker.ASSISTANT, "how are you"))
     turn = Example("corpus", "a", Side.USER, "hello", {"distress": 0.0}, before)
     (bag,) = bags(turn, framer)
-    assert bag.frames == (framer.frame(turn.item),)
-    assert bags(turn, framer, Random(1)) == [bag]
+    assert (len(bag.frames), bag.readings) == (2, 2)
+    assert len(bags(turn, framer, Random(1))[0].frames) == 1
+    assert len(bags(replace(turn, question=2), framer)[0].frames) == 1
+
+    def answer(frames: Sequence[Frame]) -> Logits:
+        return np.array([[2.0], [4.0]], dtype=np.float32).repeat(len(OUTPUTS), axis=1)
+
+    assert served([turn], framer, answer)[0, 0] == 3.0
