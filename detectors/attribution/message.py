@@ -19,7 +19,7 @@ from detectors.attribution.gradients import Attributed, Gradients
 from detectors.contract import Item
 from detectors.encoder.framing import Framer
 from detectors.encoder.manifest import Head, read_manifest
-from detectors.encoder.reading import CHARACTERS, Reading, Weigh, read, readable
+from detectors.encoder.reading import CHARACTERS, SHARES, Reading, Weigh, read, readable
 from detectors.sentences import split
 from detectors.signals import SIGNALS, Side
 
@@ -118,17 +118,18 @@ class Attributor:
     ) -> Attribution:
         size = window[1] - window[0]
         # The text ends where a frame does, before its closing token; what stands before it are tags and the context.
-        own = np.mean([path.weights[-1 - size : -1] for path in paths], axis=0)
-        before = float(np.mean([path.weights[: -1 - size].sum() for path in paths]))
+        shares = SHARES if len(paths) > 1 else None
+        own = np.average([path.weights[-1 - size : -1] for path in paths], axis=0, weights=shares)
+        before = float(np.average([path.weights[: -1 - size].sum() for path in paths], weights=shares))
         places = self._framer.places(item.text[:CHARACTERS])
         words = () if places is None else _words_of(text, [(start + a, start + b) for a, b in places[slice(*window)]], own)
         return Attribution(
             value=value,
-            logit=float(np.mean([path.logit for path in paths])),
-            baseline=float(np.mean([path.baseline for path in paths])),
+            logit=float(np.average([path.logit for path in paths], weights=shares)),
+            baseline=float(np.average([path.baseline for path in paths], weights=shares)),
             words=words,
             context=before,
-            gap=float(np.mean([path.gap for path in paths])),
+            gap=float(np.average([path.gap for path in paths], weights=shares)),
             complete=all(path.complete for path in paths),
         )
 

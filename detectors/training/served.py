@@ -14,7 +14,7 @@ import numpy as np
 from detectors.encoder.backend import Logits
 from detectors.encoder.framing import TRAINED, Frame, Framer
 from detectors.encoder.heads import OUTPUTS
-from detectors.encoder.reading import CHARACTERS, read
+from detectors.encoder.reading import CHARACTERS, joined, read
 from detectors.passages import reply_items
 from detectors.signals import SIGNALS, Side
 from detectors.training.example import Example
@@ -75,7 +75,7 @@ def served(examples: Sequence[Example], framer: Framer, answer: Callable[[Sequen
     at = 0
     for place, own in enumerate(made):
         for bag in own:
-            part = rows[at : at + len(bag.frames)].reshape(bag.readings, -1, len(OUTPUTS)).mean(axis=0).max(axis=0)
+            part = joined(rows[at : at + len(bag.frames)], bag.readings).max(axis=0)
             at += len(bag.frames)
             mine = np.array([bag.whole in (None, on) for on in ON_WHOLE])
             found[place, mine] = part[mine]

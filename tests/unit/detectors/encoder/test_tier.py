@@ -112,13 +112,13 @@ def test_a_turn_after_others_is_read_by_itself_too(tmp_path: Path) -> None:
 
     manifest = read_manifest(_model(tmp_path))
     before = (Utterance(Speaker.USER, "i want to die"), Utterance(Speaker.ASSISTANT, "how are you"))
-    said = "hello how are you"
+    said = "hello how are you doing today"
     alone, after, asked, again = ModelTier(manifest, Crowded()).score(
         [Item(Side.USER, said), Item(Side.USER, said, before), Item(Side.USER, said, before, 2), Item(Side.USER, said)]
     )
     logits = [math.log(p / (1 - p)) for p in (each.value("risk.suicide") or 0.0 for each in (alone, after, asked, again))]
     assert logits[0] == logits[3] < logits[1] < logits[2]
-    assert logits[1] == pytest.approx((logits[0] + logits[2]) / 2, abs=0.05)
+    assert logits[1] == pytest.approx(0.25 * logits[0] + 0.75 * logits[2], abs=0.05)
 
 
 def test_order_survives_batches_of_many_lengths(tier: ModelTier) -> None:

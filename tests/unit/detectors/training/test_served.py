@@ -77,15 +77,16 @@ def test_a_long_turn_is_its_windows_and_the_highest_counts(framer: Framer) -> No
     assert served([long], framer, answer)[0, 0] == 3.0
 
 
-def test_a_turn_after_others_is_the_mean_of_two_readings(framer: Framer) -> None:
+def test_a_turn_after_others_is_read_twice_where_it_says_enough(framer: Framer) -> None:
     before = (Utterance(Speaker.USER, "i want to die"), Utterance(Speaker.ASSISTANT, "how are you"))
-    turn = Example("corpus", "a", Side.USER, "hello", {"distress": 0.0}, before)
+    turn = Example("corpus", "a", Side.USER, "hello how are you doing today", {"distress": 0.0}, before)
     (bag,) = bags(turn, framer)
     assert (len(bag.frames), bag.readings) == (2, 2)
     assert len(bags(turn, framer, Random(1))[0].frames) == 1
     assert len(bags(replace(turn, question=2), framer)[0].frames) == 1
+    assert len(bags(replace(turn, text="hello how are you doing"), framer)[0].frames) == 1
 
     def answer(frames: Sequence[Frame]) -> Logits:
         return np.array([[2.0], [4.0]], dtype=np.float32).repeat(len(OUTPUTS), axis=1)
 
-    assert served([turn], framer, answer)[0, 0] == 3.0
+    assert served([turn], framer, answer)[0, 0] == 0.75 * 2 + 0.25 * 4
