@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Final
 
 from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 from presidio_analyzer.nlp_engine import NoOpNlpEngine
 
+from detectors.errors import SearchStopped
 from detectors.pii.entity import PLACEHOLDER, Entity, Redacted, apart, replaced, united
 from detectors.pii.folding import Folded, fold
 from detectors.pii.head import Head
@@ -65,27 +66,30 @@ class Redactor:
         :class:`~detectors.encoder.errors.ModelUnfit`."""
         return cls(Head.load(folder or shipped()), spared=spared)
 
-    def redact(self, text: str) -> Redacted:
+    def redact(self, text: str, *, stop: Callable[[], bool] | None = None) -> Redacted:
         """``text`` with placeholders. What it holds in placeholders already stays. Redacting twice changes nothing more.
 
-        Never raises for what ``text`` contains; the time is in proportion to its length.
+        Never raises for what ``text`` contains; the time is in proportion to its length. ``stop`` is asked between its
+        passages: where it says so, the search ends with :class:`~detectors.errors.SearchStopped`.
         """
         found: list[Entity] = []
         redacted = text
         # A name less is another sentence, in which the head may see another name: until it sees none.
         for _ in range(_PASSES):
-            more = self._find(redacted)
+            more = self._find(redacted, stop)
             if not more:
                 break
             found = _joined(found, [_back(entity, found) for entity in more])
             redacted = replaced(text, found)
         return Redacted(redacted, tuple(found))
 
-    def _find(self, text: str) -> list[Entity]:
+    def _find(self, text: str, stop: Callable[[], bool] | None) -> list[Entity]:
         """What is personal in ``text`` and no placeholder, in order, apart from each other."""
         folded = fold(text)
         ranked: list[tuple[int, Entity]] = []
         for start, end in _passages(folded.text):
+            if stop is not None and stop():
+                raise SearchStopped("the text is too long to be searched in this time")
             passage = folded.text[start:end]
             kinds = None if any(map(str.isdigit, passage)) else self._without_digits
             for result in self._analyzer.analyze(passage, _LANGUAGE, entities=kinds):

@@ -1,8 +1,8 @@
 """Searches for personal data in the scorer process: one thread beside the tiers', bounded, loaded at the first need.
 
 A search never holds up a score: it has its own queue and thread. Who was cancelled, or whose time is over, is left out
-before it is begun; who is cancelled later is told nothing. More than fits in one answer is a failure. What was found is
-remembered by a keyed digest of the text, never by the text.
+before it is begun; who is cancelled later is told nothing. More than fits in one answer is a failure, and so is what takes
+longer than any search may, for others wait. What was found is remembered by a keyed digest of the text, never by the text.
 """
 
 from __future__ import annotations
@@ -30,14 +30,18 @@ _QUEUED_BYTES: Final = 32 * 1024 * 1024
 _MEMO_ENTRIES: Final = 16_384
 _MEMO_BYTES: Final = 8 * 1024 * 1024
 _REVISION: Final = "entities"
+_LONGEST_SECONDS: Final = 20.0
+"""Of one search, whoever still waits: what is found late serves the next one who asks."""
+
 _AGAIN_SECONDS: Final = 30.0  # between tries to load what could not be loaded
 
 
 class Redacts(Protocol):
     """What searches: :class:`detectors.pii.redactor.Redactor`."""
 
-    def redact(self, text: str) -> Redacted:
-        """The text without what is personal, and where that stood."""
+    def redact(self, text: str, *, stop: Callable[[], bool] | None = None) -> Redacted:
+        """The text without what is personal, and where that stood. ``stop``: asked now and then whether to give up, by
+        raising."""
         ...
 
 
@@ -171,7 +175,9 @@ class Searches:
             worker = self._worker or self._loaded()
             if worker is None:
                 return Found(Outcome.FAILED)
-            redacted = worker.redact(search.raw.decode("utf-8", "surrogatepass"))
+            end = self._loop.time() + _LONGEST_SECONDS
+            text = search.raw.decode("utf-8", "surrogatepass")
+            redacted = worker.redact(text, stop=lambda: self._closed or self._loop.time() >= end)
             found = Found(Outcome.SCORED, pack_entities(redacted.entities))
         except Exception as error:  # only the type is told: a message may quote the text
             _log.error("a search for personal data failed: %s", type(error))

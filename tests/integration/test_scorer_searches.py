@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from detectors.contract import Item
-from detectors.errors import ScorerUnavailable
+from detectors.errors import ScorerUnavailable, SearchStopped
 from detectors.pii.entity import Entity, Redacted
+from detectors.scorer import searches
 from detectors.scorer.client import ScorerClient
 from detectors.scorer.found import Found, decode_found, encode_find, encode_found, pack_entities
 from detectors.scorer.frames import ANSWER_LIMIT, Frame, FrameReader, Kind, frame
@@ -33,8 +35,13 @@ class Marks:
         self.fails = False
         self.read: list[str] = []
 
-    def redact(self, text: str) -> Redacted:
+    def redact(self, text: str, *, stop: Callable[[], bool] | None = None) -> Redacted:
+        assert stop is not None
         self.begun.set()
+        while text == "endless":
+            if stop():
+                raise SearchStopped("longer than it may")
+            time.sleep(0.01)
         self.slow.wait(10)
         if self.fails:
             raise RuntimeError(text)
@@ -96,6 +103,18 @@ async def test_a_search_that_fails_fails_alone(tmp_path: Path, caplog: pytest.Lo
         marks.fails = False
         assert await client.entities(["Ann secret"], deadline=5) == [(Entity(0, 3, "PERSON"),)]
     assert "secret" not in caplog.text
+
+
+async def test_a_search_without_end_is_given_up_for_those_who_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(searches, "_LONGEST_SECONDS", 0.3)
+    async with serving(tmp_path, Marks) as client:
+        endless = asyncio.create_task(client.entities(["endless"], deadline=20))
+        assert await client.entities(["Ann"], deadline=20) == [(Entity(0, 3, "PERSON"),)]
+        with pytest.raises(ScorerUnavailable, match="refused"):
+            await endless
+    assert "endless" not in caplog.text
 
 
 async def test_a_scorer_without_a_redactor_or_one_that_cannot_be_loaded_says_so(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from detectors.errors import SearchStopped
 from detectors.pii.entity import PLACEHOLDER, Redacted, replaced
 from detectors.pii.redactor import Redactor
 
@@ -62,3 +63,10 @@ def test_what_is_put_into_any_sentence_is_gone(redactor: Redactor, before: str, 
     start = len(before) + 1
     assert any(one.start <= start and one.end >= start + len(said) for one in found.entities)
     assert said not in found.text
+
+
+def test_a_search_that_is_stopped_ends_between_two_passages(redactor: Redactor) -> None:
+    asked = iter((False, False, True))
+    with pytest.raises(SearchStopped):
+        redactor.redact("write to ann@example.com, " * 400, stop=lambda: next(asked))
+    assert redactor.redact("ann@example.com", stop=lambda: False).text == "<EMAIL_ADDRESS>"
