@@ -34,7 +34,7 @@ def _words(text: str, found: Attribution) -> dict[str, float]:
 def test_the_words_that_say_it_weigh_most_and_add_up(attributor: Attributor) -> None:
     found = attributor.attribute([Item(Side.USER, GRAVE)], GRAVE, "risk.suicide")
     assert found is not None
-    assert found.value > 0.5
+    assert found.value > 0.3
     weights = _words(GRAVE, found)
     assert set(GRAVE.split()) == set(weights)
     heaviest = sorted(weights, key=lambda word: -weights[word])[:3]
