@@ -140,7 +140,7 @@ def _drip(piece: bytes, pause: float) -> Callable[[socket.socket], None]:
 @pytest.mark.parametrize(
     ("behaviour", "error"),
     [
-        (lambda connection: time.sleep(2), "timeout"),
+        (lambda connection: time.sleep(4), "timeout"),
         (lambda connection: None, "protocol_error"),
         (lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "protocol_error"),
         (lambda connection: connection.sendall(b"\x00\xff" * 40_000), "smtp_500"),
