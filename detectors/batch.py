@@ -17,6 +17,7 @@ import orjson
 from detectors.contract import Item, Speaker, Utterance
 from detectors.language import identify
 from detectors.lines import LONGEST_LINE, Bad, Line, RowError, Unread, identity, numbered, parsed, read_lines
+from detectors.messages import read_messages
 from detectors.passages import reply_items
 from detectors.scorer.tiers import Tiered
 from detectors.signals import Scores, Side, Tier, vocabulary
@@ -39,7 +40,6 @@ _ITEMS: Final = 256  # scored at once, however many sentences a reply has
 _CONTEXT: Final = 4  # messages before a person's, as the gateway gives them
 _CONTEXT_CHARACTERS: Final = 1200
 _HISTORY: Final = 32  # messages that say which language a session is in
-_SPEAKERS: Final = {"user": Speaker.USER, "assistant": Speaker.ASSISTANT}
 
 _NAMES: Final = {
     side: (tuple(signal.name for signal in vocabulary(side)), tuple(signal.whole for signal in vocabulary(side)))
@@ -103,24 +103,12 @@ def read_row(line: Line, number: int, asked: Asked | None) -> Row | Bad:
 
 def _row(value: object, asked: Asked | None) -> Row:
     row, name = identity(value, '{"id": …, "messages": […]}')
-    messages = row.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise RowError("messages must be a list with at least one message", name)
-    said = [_utterance(message, at, name) for at, message in enumerate(messages)]
+    try:
+        said = read_messages(row.get("messages"))
+    except (TypeError, ValueError) as error:
+        raise RowError(str(error), name) from None
     items = _user_items(said, asked) if said[-1].speaker is Speaker.USER else _reply_items(said)
     return Row(name, said[-1].text, tuple(items))
-
-
-def _utterance(message: object, at: int, name: str) -> Utterance:
-    if not isinstance(message, dict):
-        raise RowError(f"messages[{at}] must be an object with role and content", name)
-    role, content = message.get("role"), message.get("content")
-    speaker = _SPEAKERS.get(role) if isinstance(role, str) else None
-    if speaker is None:
-        raise RowError(f"messages[{at}].role must be user or assistant", name)
-    if not isinstance(content, str):
-        raise RowError(f"messages[{at}].content must be a string", name)
-    return Utterance(speaker, content)
 
 
 def language_of(said: Sequence[Utterance]) -> str | None:

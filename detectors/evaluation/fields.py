@@ -7,33 +7,17 @@ something else, in words that quote nothing of the row. Null is as good as absen
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from detectors.contract import Speaker, Utterance
+from detectors.contract import Utterance
+from detectors.messages import read_messages
 
 __all__ = ["flag", "identity", "labels", "messages", "name", "names", "number"]
-
-_SPEAKERS: Final = {one.value: one for one in Speaker}
 
 
 def messages(found: Mapping[str, Any]) -> list[Utterance]:
     """The messages, at least one."""
-    given = found["messages"]
-    if not isinstance(given, list) or not given:
-        raise ValueError("messages must be a list with at least one message")
-    return [_utterance(message, at) for at, message in enumerate(given)]
-
-
-def _utterance(message: object, at: int) -> Utterance:
-    if not isinstance(message, dict):
-        raise TypeError(f"messages[{at}] must be an object with role and content")
-    role, content = message.get("role"), message.get("content")
-    speaker = _SPEAKERS.get(role) if isinstance(role, str) else None
-    if speaker is None:
-        raise ValueError(f"messages[{at}].role must be user or assistant")
-    if not isinstance(content, str):
-        raise TypeError(f"messages[{at}].content must be a string")
-    return Utterance(speaker, content)
+    return read_messages(found["messages"])
 
 
 def labels(found: Mapping[str, Any]) -> Mapping[str, Any]:
