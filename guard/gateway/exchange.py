@@ -13,6 +13,7 @@ import orjson
 from guard.gateway.errors import GatewayError, UpstreamFailed
 from guard.gateway.gate import Gate
 from guard.gateway.held import Piece, Ticket
+from guard.gateway.judging import TOGETHER, judge
 from guard.gateway.lag import Lag
 from guard.gateway.meters import Meters
 from guard.gateway.openai_chat import PROTOCOL, Call
@@ -32,7 +33,6 @@ __all__ = ["Exchange", "Send"]
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _ERRORS: Final = 400  # the lowest status of an error
-_JUDGED_TOGETHER: Final = 8
 _DONE: Final = b"[DONE]"
 _INTERNAL: Final = GatewayError("something failed inside; try again", reason="internal_error").body()
 _REPORTED: Final = "upstream_error"
@@ -480,14 +480,9 @@ class Exchange:
         while True:
             waiting.extend(gate.passages())
             if waiting:
-                batch = [waiting.popleft() for _ in range(min(len(waiting), _JUDGED_TOGETHER))]
+                batch = [waiting.popleft() for _ in range(min(len(waiting), TOGETHER))]
                 began = time.monotonic()
-                if len(batch) == 1:
-                    gate.verdict(batch[0], await turn.judge(batch[0].passage))
-                else:
-                    verdicts = await asyncio.gather(*(turn.judge(ticket.passage) for ticket in batch))
-                    for ticket, verdict in zip(batch, verdicts, strict=True):
-                        gate.verdict(ticket, verdict)
+                await judge(turn, gate, batch)
                 self._meters.hold_back(time.monotonic() - began)
                 self._wake.set()
                 continue

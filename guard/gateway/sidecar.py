@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Final
 
 from guard.gateway.gate import Edited, Gate, Piece, Speak
+from guard.gateway.judging import TOGETHER, judge
 from guard.gateway.openai_frames import decode_strings
 from guard.turns.contract import Opening, OpenTurn, Reply, Status
 from policies.decision import Action, Posture
@@ -14,7 +14,6 @@ from policies.decision import Action, Posture
 __all__ = ["PROTOCOL", "Advice", "advise"]
 
 PROTOCOL: Final = "sidecar"
-_JUDGED_TOGETHER: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +52,8 @@ async def _judge(turn: OpenTurn, gate: Gate, opening: Opening) -> tuple[Action, 
     """The verdicts on all that the gate holds, which is the whole reply."""
     action, status = opening.action, opening.status
     tickets = gate.passages()
-    for at in range(0, len(tickets), _JUDGED_TOGETHER):
-        batch = tickets[at : at + _JUDGED_TOGETHER]
-        verdicts = await asyncio.gather(*(turn.judge(ticket.passage) for ticket in batch))
-        for ticket, verdict in zip(batch, verdicts, strict=True):
-            gate.verdict(ticket, verdict)
+    for at in range(0, len(tickets), TOGETHER):
+        await judge(turn, gate, tickets[at : at + TOGETHER])
     for said in gate.endings():
         ending = await turn.end(said)
         action, status = max(action, ending.action), ending.status
