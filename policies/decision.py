@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from typing import Final
 
 from detectors.signals import Scores
 
 __all__ = [
+    "VULNERABLE",
     "Action",
     "Band",
     "Decision",
@@ -27,6 +29,9 @@ __all__ = [
     "SessionView",
     "Tenant",
 ]
+
+VULNERABLE: Final = frozenset({"elevated", "crisis", "recovering"})
+"""States of a session in which somebody may be in danger, or has lately been."""
 
 
 class Action(IntEnum):
@@ -101,7 +106,7 @@ class SessionView:
     @property
     def vulnerable(self) -> bool:
         """Elevated, in crisis, or recovering from one."""
-        return self.state in ("elevated", "crisis", "recovering")
+        return self.state in VULNERABLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from guard.turns.contract import Identity
 from guard.turns.questions import asked_of_now
 from guard.turns.session import SessionState
 from policies.completions.contract import Need
-from policies.decision import Decision, Person
+from policies.decision import VULNERABLE, Decision, Person
 
 __all__ = ["country_of", "need_of"]
 
@@ -17,7 +17,6 @@ _IDENTITY_EVERY: Final = timedelta(hours=24)
 _URGENT: Final = 4
 _LEVELS: Final = ("suicide", "suicide_ge2", "suicide_ge3", "suicide_ge4", "suicide_ge5")
 _HIT: Final = 0.5
-_VULNERABLE: Final = frozenset({"elevated", "crisis", "recovering"})
 _FAINT: Final = 0.3
 _RISKS: Final = (*_LEVELS, "self_harm", "suicide_behaviour")
 _OF_NOW: Final = frozenset({"can-call", "ladder-0", "voices-safe"})  # variants of the questions of rung 0
@@ -44,7 +43,7 @@ def _people(identity: Identity, state: SessionState, case_open: bool) -> str:
     if case_open:
         return "open"
     # an earlier turn may have opened a case that somebody reads
-    return "unknown" if state.state in _VULNERABLE else "nobody"
+    return "unknown" if state.state in VULNERABLE else "nobody"
 
 
 def _level(state: SessionState, now: datetime) -> int:

@@ -9,6 +9,7 @@ from policies.completions import sentences
 from policies.completions.catalog import Template
 from policies.completions.contract import Need
 from policies.completions.ladder import QUESTIONS, SAFE_NOW, next_question
+from policies.decision import VULNERABLE
 
 __all__ = ["Inquiry", "calling", "inquiry", "silent", "unsafe"]
 
@@ -17,7 +18,6 @@ _IMMINENT: Final = frozenset({"ccs/imminent", "ccs/emergency-now", "ccs/overdose
 _RECENT: Final = frozenset({"now", "24h"})
 _UNCLEAR: Final = "answer-again"
 _REPLIED: Final = "ccs/harmful-reply"
-_VULNERABLE: Final = frozenset({"elevated", "crisis", "recovering"})
 _GRIEVING: Final = frozenset({"ccs/wish-to-be-dead", "ccs/distress"})
 
 
@@ -52,7 +52,7 @@ def silent(need: Need) -> bool:
 
 def _undisclosed(need: Need, template: Template) -> bool:
     """The message rests on what the chatbot said alone: the person told nothing of suicide, now or before."""
-    told = need.level > 0 or need.behaviour_recency is not None or need.answered is not None or need.state in _VULNERABLE
+    told = need.level > 0 or need.behaviour_recency is not None or need.answered is not None or need.state in VULNERABLE
     return template.id == _REPLIED and not told and all(word == "not_asked" for word in need.ladder.values())
 
 
