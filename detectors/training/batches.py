@@ -1,20 +1,23 @@
-"""Examples as tensors, drawn by a plan that a seed fixes."""
+"""Examples as arrays, drawn by a plan that a seed fixes."""
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from queue import Full, Queue
 from random import Random
-from threading import Event, Thread
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from detectors.contract import Speaker, Utterance
+from detectors.encoder.backend import Logits
 from detectors.encoder.framing import Frame, Framer
 from detectors.encoder.heads import HEADS, RECENCIES
 from detectors.signals import Side
@@ -22,9 +25,11 @@ from detectors.training.augment import augment
 from detectors.training.example import OTHER_RISK, RISK, Example
 from detectors.training.served import ON_WHOLE, Bag, bags
 
-__all__ = ["Batch", "Mixture", "ahead", "collate", "draw", "drawn", "highest", "positive_weights", "targets"]
+__all__ = ["Batch", "Drawing", "Mixture", "collate", "drawn", "highest", "positive_weights", "targets"]
 
-_BUCKET: Final = 40  # batches that are sorted by length together
+_BUCKET: Final = 1280  # examples that are sorted by length together
+_LEAST_IN_BUCKET: Final = 4  # batches
+_AHEAD: Final = 2  # buckets that a process makes before they are asked for
 _ENOUGH_WORDS: Final = 4
 _WEAK: Final = 0.3  # what an everyday text says of risk, against what the corpus says
 _AT: Final = {name: at for at, name in enumerate(HEADS)}
@@ -34,6 +39,8 @@ _GROUP_WEIGHT: Final = {"emotion": 0.35, "intima": 0.35, "support": 0.5}
 """Groups of many heads that together must not outweigh the others."""
 _HEAD_WEIGHT: Final = {name: _GROUP_WEIGHT.get(name.partition(".")[0], 1.0) for name in HEADS}
 
+Whole = NDArray[np.int64]
+
 Mixture = Mapping[str, float]
 """By source: how much of it each epoch draws, as a share (above 1: some examples more than once). ``corpus/4`` speaks of one
 edition of the corpus, before what is said of all."""
@@ -41,16 +48,16 @@ edition of the corpus, before what is said of all."""
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Tensors of one step: inputs ``[frames, tokens]``, ``owner`` ``[frames]`` the bag that each frame is in, labels and
+    """Arrays of one step: inputs ``[frames, tokens]``, ``owner`` ``[frames]`` the bag that each frame is in, labels and
     weights ``[bags, heads]``, recency's class or -100 ``[bags]``. ``examples``: how many they are of."""
 
-    input_ids: Tensor
-    attention_mask: Tensor
-    token_type_ids: Tensor
-    owner: Tensor
-    labels: Tensor
-    weights: Tensor
-    recency: Tensor
+    input_ids: Whole
+    attention_mask: Whole
+    token_type_ids: Whole
+    owner: Whole
+    labels: Logits
+    weights: Logits
+    recency: Whole
     examples: int
 
 
@@ -65,25 +72,24 @@ def highest(logits: Tensor, owner: Tensor, size: int) -> Tensor:
     return found.scatter_reduce(0, owner.unsqueeze(1).expand_as(logits), logits, "amax", include_self=False)
 
 
-def collate(frames: Sequence[Frame], pad: int) -> tuple[Tensor, Tensor, Tensor]:
+def collate(frames: Sequence[Frame], pad: int) -> tuple[Whole, Whole, Whole]:
     """Ids, mask and types, padded to the longest frame."""
     longest = max(len(frame.ids) for frame in frames)
-    ids = torch.full((len(frames), longest), pad, dtype=torch.long)
-    mask = torch.zeros((len(frames), longest), dtype=torch.long)
-    types = torch.zeros((len(frames), longest), dtype=torch.long)
+    ids = np.full((len(frames), longest), pad, dtype=np.int64)
+    mask, types = np.zeros_like(ids), np.zeros_like(ids)
     for at, frame in enumerate(frames):
         size = len(frame.ids)
-        ids[at, :size] = torch.tensor(frame.ids)
+        ids[at, :size] = frame.ids
         mask[at, :size] = 1
         types[at, frame.scored : size] = 1
     return ids, mask, types
 
 
-def targets(of: Sequence[tuple[Example, Bag]]) -> tuple[Tensor, Tensor, Tensor]:
+def targets(of: Sequence[tuple[Example, Bag]]) -> tuple[Logits, Logits, Whole]:
     """Labels, weights (0 where unknown, or not what the bag answers for) and recency classes."""
-    labels = torch.zeros(len(of), len(HEADS))
-    weights = torch.zeros(len(of), len(HEADS))
-    recency = torch.full((len(of),), -100, dtype=torch.long)
+    labels = np.zeros((len(of), len(HEADS)), dtype=np.float32)
+    weights = np.zeros_like(labels)
+    recency = np.full(len(of), -100, dtype=np.int64)
     for at, (example, bag) in enumerate(of):
         for name, value in example.labels.items():
             column = _AT.get(name)
@@ -114,50 +120,62 @@ def positive_weights(examples: Sequence[Example], mixture: Mixture, *, most: flo
     return found
 
 
-def draw(
-    examples: Sequence[Example],
-    framer: Framer,
-    mixture: Mixture,
-    *,
-    seed: int,
-    epoch: int,
-    size: int,
-    skip: int = 0,
-    preceded: float = 0.0,
-) -> Iterator[Batch]:
-    """The batches of one epoch, the first ``skip`` left out. The same arguments give the same batches.
+class Drawing:
+    """What a run draws, epoch after epoch. The same arguments give the same batches, however many processes make them.
 
     ``preceded``: the share of the person's messages without context that are put at the end of somebody else's talk with a
     chatbot, so that what was said before, grave or not, does not stand for what is said now.
     """
-    random = Random(f"{seed}/{epoch}")  # noqa: S311  (not for secrets)
-    order = _order(examples, mixture, random)
-    talks = [example for example in examples if example.side is Side.REPLY and example.source == "corpus"]
-    bucket = _BUCKET * size
-    done = 0
-    for start in range(0, len(order), bucket):
-        chosen = order[start : start + bucket]
-        own = Random(f"{seed}/{epoch}/{start}")  # noqa: S311
-        batches = (len(chosen) + size - 1) // size
-        if done + batches <= skip:
-            done += batches
-            continue
+
+    def __init__(
+        self, examples: Sequence[Example], framer: Framer, mixture: Mixture, *, seed: int, size: int, preceded: float = 0.0
+    ) -> None:
+        self._examples, self._framer, self._mixture = examples, framer, mixture
+        self._seed, self._size, self._preceded = seed, size, preceded
+        self._talks = [example for example in examples if example.side is Side.REPLY and example.source == "corpus"]
+        self._each = max(_LEAST_IN_BUCKET, _BUCKET // size)
+        self._order: tuple[int, list[int]] = 0, _order(examples, mixture, self._random(0))
+        self.steps = max(1, math.ceil(len(self._order[1]) / size))
+        """Batches of an epoch."""
+
+    def _random(self, *which: int) -> Random:
+        return Random("/".join(map(str, (self._seed, *which))))  # noqa: S311  (not for secrets)
+
+    def __getitem__(self, place: tuple[int, int]) -> list[Batch]:
+        """The batches of a bucket: the number of its epoch, and its own in there."""
+        epoch, bucket = place
+        if self._order[0] != epoch:
+            self._order = epoch, _order(self._examples, self._mixture, self._random(epoch))
+        size, random = self._size, self._random(epoch, bucket)
         ready = []
-        for at in chosen:
-            example = examples[at]
-            written = replace(example, text=augment(example.text, own))
-            if talks and preceded and _stands_alone(example) and own.random() < preceded:
-                written = replace(written, context=_talk(own.choice(talks)))
-            made = bags(written, framer, own)
+        for at in self._order[1][bucket * self._each * size : (bucket + 1) * self._each * size]:
+            example = self._examples[at]
+            written = replace(example, text=augment(example.text, random))
+            if self._talks and self._preceded and _stands_alone(example) and random.random() < self._preceded:
+                written = replace(written, context=_talk(random.choice(self._talks)))
+            made = bags(written, self._framer, random)
             ready.append((sum(len(frame.ids) for bag in made for frame in bag.frames), example, made))
         ready.sort(key=lambda each: each[0])
         places = list(range(0, len(ready), size))
-        own.shuffle(places)
-        for place in places:
-            done += 1
-            if done <= skip:
-                continue
-            yield _batch([(example, made) for _, example, made in ready[place : place + size]], framer.pad)
+        random.shuffle(places)
+        return [_batch([each[1:] for each in ready[start : start + size]], self._framer.pad) for start in places]
+
+    def batches(self, *, start: int = 0, workers: int = 0) -> Generator[Batch, None, None]:
+        """Batches without end, from step ``start`` on. ``workers``: processes that make them ahead, a few buckets each;
+        closing it ends them. What making one raises is raised here."""
+        epoch, skip = divmod(start, self.steps)
+        first, skip = divmod(skip, self._each)
+        buckets = math.ceil(self.steps / self._each)
+        places = ((e, b) for e in itertools.count(epoch) for b in range(first if e == epoch else 0, buckets))
+        ahead = {"multiprocessing_context": "fork", "prefetch_factor": _AHEAD} if workers else {}
+        loader: Any = DataLoader(self, None, sampler=places, num_workers=workers, collate_fn=_same, **ahead)  # type: ignore[arg-type]
+        for found in loader:
+            yield from found[skip:]
+            skip = 0
+
+
+def _same(found: list[Batch]) -> list[Batch]:
+    return found
 
 
 def _stands_alone(example: Example) -> bool:
@@ -171,48 +189,10 @@ def _talk(example: Example) -> tuple[Utterance, ...]:
     return (*example.context, Utterance(Speaker.ASSISTANT, example.text))
 
 
-def ahead(batches: Iterator[Batch], *, most: int = 4) -> Generator[Batch, None, None]:
-    """The same batches in the same order, up to ``most`` of them made in a thread while the one before is learnt from.
-
-    What making one raises is raised here. Closing it ends the thread.
-    """
-    ready: Queue[Batch | BaseException | None] = Queue(most)
-    left = Event()
-
-    def make() -> None:
-        end: BaseException | None = None
-        try:
-            for batch in batches:
-                _offer(ready, batch, left)
-                if left.is_set():
-                    return
-        except BaseException as error:
-            end = error
-        _offer(ready, end, left)
-
-    maker = Thread(target=make, name="batches", daemon=True)
-    maker.start()
-    try:
-        while (found := ready.get()) is not None:
-            if isinstance(found, BaseException):
-                raise found
-            yield found
-    finally:
-        left.set()
-        maker.join()
-
-
-def _offer(ready: Queue[Batch | BaseException | None], what: Batch | BaseException | None, left: Event) -> None:
-    while not left.is_set():
-        with suppress(Full):
-            ready.put(what, timeout=0.2)
-            return
-
-
 def _batch(part: Sequence[tuple[Example, Sequence[Bag]]], pad: int) -> Batch:
     of = [(example, bag) for example, made in part for bag in made]
     frames = [frame for _, bag in of for frame in bag.frames]
-    owner = torch.tensor([at for at, (_, bag) in enumerate(of) for _ in bag.frames])
+    owner = np.array([at for at, (_, bag) in enumerate(of) for _ in bag.frames], dtype=np.int64)
     return Batch(*collate(frames, pad), owner, *targets(of), len(part))
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from detectors.encoder.backend import Logits
@@ -21,12 +23,12 @@ from detectors.encoder.heads import EMOTION_HEADS, HEADS, LEVELS, OUTPUTS
 from detectors.encoder.network import Network
 from detectors.evaluation.measures import Ranking, area_under_roc
 from detectors.signals import SIGNALS, Side
-from detectors.training.batches import Batch, ahead, collate, draw, drawn, highest, positive_weights
+from detectors.training.batches import Batch, Drawing, collate, highest, positive_weights
 from detectors.training.errors import RunUnfit
 from detectors.training.example import Example
-from detectors.training.served import served
+from detectors.training.served import Bag, answered, bags
 
-__all__ = ["MIXTURE", "Plan", "Trainer", "infer", "load_weights", "save_weights"]
+__all__ = ["MIXTURE", "ON_CARD", "Plan", "Trainer", "infer", "load_weights", "save_weights"]
 
 MIXTURE: Final[Mapping[str, float]] = {
     "corpus": 1.0,
@@ -44,12 +46,14 @@ MIXTURE: Final[Mapping[str, float]] = {
 """How much of each source an epoch draws by default: about as much of the corpus as of all the others."""
 
 
+_LOOK_SECONDS: Final = 20.0  # between two looks at the validation split, which an epoch on a card may not take
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One run. ``minutes``: it ends by then, the learning rate fallen to nothing, however many epochs that makes.
     ``words``: word embeddings are trained as well. ``preceded``: the share of messages that are put after somebody else's
-    talk, as :func:`~detectors.training.batches.draw` does. ``teachers``: digests of the weights whose word is part of the
-    labels."""
+    talk, as :class:`~detectors.training.batches.Drawing` does. ``workers``: processes that make batches."""
 
     seed: int = 1
     epochs: int = 4
@@ -65,25 +69,38 @@ class Plan:
     bf16: bool = False
     words: bool = False
     preceded: float = 0.15
-    teachers: tuple[str, ...] = ()
+    workers: int = 1
 
 
-def infer(network: Network, framer: Framer, examples: Sequence[Example], *, size: int = 64, device: str = "cpu") -> Logits:
-    """Logits of every example, ``[examples, outputs]``, as they are served, without dropout and augmentation."""
+ON_CARD: Final = Plan(
+    size=256,
+    rate=2.5e-4,
+    head_rate=2e-3,
+    mixture={**MIXTURE, "goemotions": 0.4},
+    bf16=True,
+    words=True,
+    workers=max(1, (os.cpu_count() or 1) - 2),
+)
+"""What a CUDA card has the time for."""
+
+
+def infer(network: Network, framer: Framer, made: Sequence[Sequence[Bag]], *, size: int = 64, device: str = "cpu") -> Logits:
+    """Logits of each example's bags, ``[examples, outputs]``, as they are served, without dropout and augmentation."""
     network.eval()
 
     def answer(frames: Sequence[Frame]) -> Logits:
-        rows: list[Any] = [None] * len(frames)
+        found = np.empty((len(frames), len(OUTPUTS)), dtype=np.float32)
         order = sorted(range(len(frames)), key=lambda at: len(frames[at].ids))
         with torch.inference_mode():
             for start in range(0, len(order), size):
                 places = order[start : start + size]
-                ids, mask, types = (part.to(device) for part in collate([frames[at] for at in places], framer.pad))
-                for at, row in zip(places, network(ids, mask, types).float().cpu().numpy(), strict=True):
-                    rows[at] = row
-        return np.stack(rows)
+                ids, mask, types = (
+                    torch.from_numpy(part).to(device) for part in collate([frames[at] for at in places], framer.pad)
+                )
+                found[places] = network(ids, mask, types).float().cpu().numpy()
+        return found
 
-    return served(examples, framer, answer)
+    return answered(made, answer)
 
 
 class Trainer:
@@ -101,7 +118,8 @@ class Trainer:
         device: str = "cpu",
     ) -> None:
         self._network = network.to(device)
-        self._framer, self._train, self._validation = framer, train, validation
+        self._framer, self._validation = framer, validation
+        self._asked = [bags(example, framer) for example in validation]
         self._plan, self._folder, self._device = plan, folder, device
         folder.mkdir(parents=True, exist_ok=True)
         if plan.threads:
@@ -115,11 +133,10 @@ class Trainer:
         ]
         self._optimizer = torch.optim.AdamW(groups, weight_decay=plan.decay, fused=True)
         self._bases = [plan.rate, plan.head_rate]
-        of_epoch = sum(drawn(example, plan.mixture) for example in train)
-        self._epoch_steps = max(1, math.ceil(of_epoch / plan.size))
-        self._epoch = self._step = self._steps = 0
+        self._drawing = Drawing(train, framer, plan.mixture, seed=plan.seed, size=plan.size, preceded=plan.preceded)
+        self._examples = len(train)
+        self._steps = 0
         self._elapsed = 0.0
-        self._best = -math.inf
 
     # ---- what is kept
 
@@ -130,15 +147,14 @@ class Trainer:
             raise RunUnfit(f"{path} is not there; start the run without --resume")
         state = torch.load(path, map_location=self._device, weights_only=True)
         mine = json.loads(json.dumps(asdict(self._plan)))
-        ends = {"epochs", "minutes", "threads", "checkpoint_seconds"}
+        ends = {"epochs", "minutes", "threads", "checkpoint_seconds", "workers"}
         differing = sorted(k for k in mine if k not in ends and mine[k] != json.loads(state["plan"]).get(k))
-        if differing or state["examples"] != len(self._train):
+        if differing or state["examples"] != self._examples:
             what = ", ".join(differing) or "the training examples"
             raise RunUnfit(f"{path} is of a run that differs in {what}; give the same, or start anew in another folder")
         self._network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._epoch, self._step, self._steps = state["epoch"], state["step"], state["steps"]
-        self._elapsed, self._best = state["elapsed"], state["best"]
+        self._steps, self._elapsed = state["steps"], state["elapsed"]
         torch.set_rng_state(state["random"].cpu())
 
     def _keep(self) -> None:
@@ -146,12 +162,9 @@ class Trainer:
             "network": self._network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "plan": json.dumps(asdict(self._plan)),
-            "examples": len(self._train),
-            "epoch": self._epoch,
-            "step": self._step,
+            "examples": self._examples,
             "steps": self._steps,
             "elapsed": self._elapsed,
-            "best": self._best,
             "random": torch.get_rng_state(),
         }
         _save(state, self._folder / "checkpoint.pt")
@@ -165,60 +178,50 @@ class Trainer:
     def run(self) -> dict[str, float]:
         """Trains to the plan's end; returns the last validation. The network then holds its last state."""
         plan = self._plan
-        self._log({"event": "start", "plan": asdict(plan), "train": len(self._train), "steps": self._steps})
+        self._log({"event": "start", "plan": asdict(plan), "train": self._examples, "steps": self._steps})
         began, kept = time.monotonic() - self._elapsed, time.monotonic()
-        found: dict[str, float] = {}
-        losses: list[float] = []
-        while self._epoch < plan.epochs and self._progress() < 1.0:
-            self._network.train()
-            with closing(self._batches()) as batches:
-                for batch in batches:
-                    losses.append(self._learn(batch))
-                    self._step += 1
-                    self._steps += 1
-                    self._elapsed = time.monotonic() - began
-                    if time.monotonic() - kept > plan.checkpoint_seconds:
-                        self._keep()
-                        self._log({"event": "step", "steps": self._steps, "minutes": self._minutes(), "loss": _mean(losses)})
-                        losses.clear()
-                        kept = time.monotonic()
-                    if self._progress() >= 1.0:
-                        break
-                else:
-                    self._epoch += 1
-                    self._step = 0
-            found = self.validate()
-            self._log({"event": "epoch", "epoch": self._epoch, "steps": self._steps, "minutes": self._minutes(), **found})
+        looked = kept
+        losses: list[Tensor] = []
+        self._network.train()
+        with closing(self._drawing.batches(start=self._steps, workers=plan.workers)) as batches:
+            while self._progress() < 1.0:
+                losses.append(self._learn(next(batches)))
+                self._steps += 1
+                self._elapsed = time.monotonic() - began
+                if time.monotonic() - kept > plan.checkpoint_seconds:
+                    self._keep()
+                    loss = round(float(torch.stack(losses).mean()), 5)
+                    self._log({"event": "step", "steps": self._steps, "minutes": self._minutes(), "loss": loss})
+                    losses.clear()
+                    kept = time.monotonic()
+                if self._steps % self._drawing.steps == 0 and time.monotonic() - looked > _LOOK_SECONDS:
+                    self._look()
+                    looked = time.monotonic()
+        found = self._look()
         self._keep()
         save_weights(self._network, self._folder / "network.pt")
         self._log({"event": "end", "steps": self._steps, "minutes": self._minutes()})
         return found
 
-    def _batches(self) -> Generator[Batch, None, None]:
-        """What is left of this epoch."""
-        plan = self._plan
-        return ahead(
-            draw(
-                self._train,
-                self._framer,
-                plan.mixture,
-                seed=plan.seed,
-                epoch=self._epoch,
-                size=plan.size,
-                skip=self._step,
-                preceded=plan.preceded,
-            )
-        )
+    def _look(self) -> dict[str, float]:
+        found = self.validate()
+        epochs = round(self._steps / self._drawing.steps, 2)
+        self._log({"event": "look", "epochs": epochs, "steps": self._steps, "minutes": self._minutes(), **found})
+        self._network.train()
+        return found
 
     def _minutes(self) -> float:
         return round(self._elapsed / 60, 2)
 
     def _progress(self) -> float:
-        by_steps = self._steps / (self._epoch_steps * self._plan.epochs)
+        by_steps = self._steps / (self._drawing.steps * self._plan.epochs)
         by_time = self._elapsed / 60 / self._plan.minutes if self._plan.minutes else 0.0
         return max(by_steps, by_time)
 
-    def _learn(self, batch: Batch) -> float:
+    def _there(self, part: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(part).to(self._device, non_blocking=True)
+
+    def _learn(self, batch: Batch) -> Tensor:
         progress = self._progress()
         rising = min(1.0, progress / self._plan.warmup) if self._plan.warmup else 1.0
         scale = max(rising if progress < self._plan.warmup else (1 - progress) / (1 - self._plan.warmup), 0.01)
@@ -226,17 +229,15 @@ class Trainer:
             group["lr"] = base * scale
         with self._autocast():
             logits = self._network(
-                batch.input_ids.to(self._device),
-                batch.attention_mask.to(self._device),
-                batch.token_type_ids.to(self._device),
+                self._there(batch.input_ids), self._there(batch.attention_mask), self._there(batch.token_type_ids)
             ).float()
-        logits = highest(logits, batch.owner.to(self._device), len(batch.labels))
+        logits = highest(logits, self._there(batch.owner), len(batch.labels))
         loss = self._loss(logits, batch)
         loss.backward()
         nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
-        return float(loss.detach())
+        return loss.detach()
 
     def _autocast(self) -> AbstractContextManager[Any]:
         if not self._plan.bf16:
@@ -247,17 +248,17 @@ class Trainer:
     def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
         """Binary cross-entropy where a label is known, plus the class of recency where that is."""
         heads = logits[:, : len(HEADS)]
-        labels, weights = batch.labels.to(self._device), batch.weights.to(self._device)
+        labels, weights = self._there(batch.labels), self._there(batch.weights)
         each = nn.functional.binary_cross_entropy_with_logits(heads, labels, reduction="none", pos_weight=self._positive)
         loss = (each * weights).sum() / batch.examples
-        recency = batch.recency.to(self._device)
-        if bool((recency >= 0).any()):
+        if (batch.recency >= 0).any():
+            recency = self._there(batch.recency)
             loss = loss + nn.functional.cross_entropy(logits[:, len(HEADS) :], recency, ignore_index=-100)
         return loss
 
     def validate(self) -> dict[str, float]:
         """AUROC on the validation split by signal, where there are 10 of each, and their mean."""
-        logits = infer(self._network, self._framer, self._validation, device=self._device)
+        logits = infer(self._network, self._framer, self._asked, device=self._device)
         found: dict[str, float] = {}
         for at, name in enumerate(HEADS):
             known = np.array([example.labels.get(name, math.nan) for example in self._validation])
@@ -310,10 +311,6 @@ def _rows(outputs: Sequence[str], *, shared: bool = False) -> dict[str, list[str
     apart = {*LEVELS, *emotions, *replies}
     rows = {"user_heads": [name for name in outputs if name not in apart], "reply_heads": replies}
     return rows if shared else {**rows, "emotion_heads": emotions}
-
-
-def _mean(values: Sequence[float]) -> float:
-    return round(sum(values) / len(values), 5) if values else math.nan
 
 
 def _save(state: Any, path: Path) -> None:

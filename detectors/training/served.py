@@ -19,7 +19,7 @@ from detectors.passages import reply_items
 from detectors.signals import SIGNALS, Side
 from detectors.training.example import Example
 
-__all__ = ["ON_WHOLE", "Bag", "bags", "served"]
+__all__ = ["ON_WHOLE", "Bag", "answered", "bags", "served"]
 
 _AS_SERVED: Final = 0.7  # of the replies that training draws; the others are read in one piece
 _MOST_PASSAGES: Final = 8  # of one reply in training
@@ -69,9 +69,13 @@ def bags(example: Example, framer: Framer, random: Random | None = None) -> list
 def served(examples: Sequence[Example], framer: Framer, answer: Callable[[Sequence[Frame]], Logits]) -> Logits:
     """Logits of every example, ``[examples, outputs]``, as they are served: a reply's are the highest over its passages, and
     what is judged on the whole is its whole's. ``answer``: logits of frames, in order."""
-    made = [bags(example, framer) for example in examples]
+    return answered([bags(example, framer) for example in examples], answer)
+
+
+def answered(made: Sequence[Sequence[Bag]], answer: Callable[[Sequence[Frame]], Logits]) -> Logits:
+    """The same of each example's bags."""
     rows = answer([frame for own in made for bag in own for frame in bag.frames])
-    found = np.empty((len(examples), len(OUTPUTS)), dtype=np.float32)
+    found = np.empty((len(made), len(OUTPUTS)), dtype=np.float32)
     at = 0
     for place, own in enumerate(made):
         for bag in own:

@@ -121,10 +121,13 @@ def train(
         ),
     ] = None,
     init: Annotated[Path | None, typer.Option(help="Start from an earlier run's network.pt.", show_default=False)] = None,
-    teacher: Annotated[
-        list[Path] | None,
+    folds: Annotated[
+        int | None,
         typer.Option(
-            help="An earlier run's network.pt whose word on emotions becomes part of the labels; may be repeated.",
+            help="Networks trained first whose word on what they did not see becomes part of the labels; "
+            "by default 4 on a card, else 0.",
+            min=0,
+            max=20,
             show_default=False,
         ),
     ] = None,
@@ -138,9 +141,9 @@ def train(
 ) -> None:
     r"""Train a model, export it and say how well it does on data that it has not seen. Needs the extra \[torch]."""
     if what is What.NAMES:
-        if resume or source or draw or teacher or words or device != "auto":
+        if resume or source or draw or folds is not None or words or device != "auto":
             raise typer.BadParameter(
-                "--resume, --source, --draw, --teacher, --words and --device are for --what signals",
+                "--resume, --source, --draw, --folds, --words and --device are for --what signals",
                 param_hint="--what",
             )
         from detectors.pii.training.command import train as train_names
@@ -171,7 +174,7 @@ def train(
         sources=source,
         draw=dict(map(_share, draw or ())),
         init=init,
-        teachers=teacher or (),
+        folds=folds,
         words=words,
         device=device,
         name=name or "handrail-minilm",
