@@ -1,4 +1,5 @@
-"""The ways people write: typos, no punctuation, capitals, algospeak, emoji. Pure, from a generator that is given."""
+"""The ways people write: typos, no punctuation, capitals, algospeak, emoji, a medicine by its name. Pure, from a generator
+that is given."""
 
 from __future__ import annotations
 
@@ -29,6 +30,21 @@ _SLANG: Final = (
     (re.compile(r"\bplease\b", re.I), "pls"), (re.compile(r"\bpeople\b", re.I), "ppl"),
     (re.compile(r"\btonight\b", re.I), "2nite"),
 )  # fmt: skip
+_MEDICINE: Final = re.compile(
+    r"\b(?:pills?|tablets?|meds|medication|medicine|painkillers?|antidepressants?|sleeping (?:pills|tablets))\b", re.I
+)
+_MEDICINES: Final = (
+    "paracetamol", "tylenol", "ibuprofen", "advil", "aspirin", "codeine", "sertraline", "prozac", "fluoxetine", "citalopram",
+    "amitriptyline", "quetiapine", "lithium", "xanax", "diazepam", "zopiclone", "melatonin", "benadryl", "metformin",
+    "propranolol", "gabapentin", "tramadol", "antihistamines", "vitamins", "adderall", "trazodone",
+)  # fmt: skip
+"""What people call a medicine by. A name says nothing of whether it is taken as it should be, so each comes up in harmless
+texts as often as in others."""
+_NUMBERS: Final = {
+    "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10",
+    "twelve": "12", "fifteen": "15", "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60",
+}  # fmt: skip
+_NUMBER: Final = re.compile(rf"\b(?:{'|'.join(_NUMBERS)})\b", re.I)
 _PUNCTUATION: Final = re.compile(r"[.,;:!?\"()…]+")
 _EMOJI: Final = ("🙂", "😭", "😂", "💀", "🥲", "😔", "❤️", "🙃", "😅", "✨")
 
@@ -46,6 +62,10 @@ def augment(text: str, random: Random) -> str:
         for pattern, short in _SLANG:
             if random.random() < 0.6:
                 text = pattern.sub(short, text)
+    if random.random() < 0.4:
+        text = _MEDICINE.sub(random.choice(_MEDICINES), text, count=1)
+    if random.random() < 0.3:
+        text = _NUMBER.sub(lambda found: _NUMBERS[found[0].lower()], text)
     if random.random() < 0.3:
         text = _PUNCTUATION.sub(" ", text).strip() or text
     if random.random() < 0.2:

@@ -167,8 +167,11 @@ class Drawing:
         first, skip = divmod(skip, self._each)
         buckets = math.ceil(self.steps / self._each)
         places = ((e, b) for e in itertools.count(epoch) for b in range(first if e == epoch else 0, buckets))
-        ahead = {"multiprocessing_context": "fork", "prefetch_factor": _AHEAD} if workers else {}
-        loader: Any = DataLoader(self, None, sampler=places, num_workers=workers, collate_fn=_same, **ahead)  # type: ignore[arg-type]
+        # Its own generator: what a network drops is drawn from torch's, which a run that is resumed has restored.
+        ahead: dict[str, Any] = {"generator": torch.Generator()}
+        if workers:
+            ahead |= {"multiprocessing_context": "fork", "prefetch_factor": _AHEAD}
+        loader: Any = DataLoader(self, None, sampler=places, num_workers=workers, collate_fn=_same, **ahead)
         for found in loader:
             yield from found[skip:]
             skip = 0

@@ -8,12 +8,14 @@ case it is, where labels contradict each other, and what stands in texts that no
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.encoder.framing import TRAINED, Framer
 from detectors.encoder.heads import EMOTION_HEADS, HEADS
@@ -24,7 +26,7 @@ from detectors.training.example import Example
 from detectors.training.loop import Plan, Trainer, infer
 from detectors.training.served import bags
 
-__all__ = ["EMOTION_SHARE", "SHARE", "crossfitted", "fold_of", "mixed"]
+__all__ = ["EMOTION_SHARE", "SHARE", "crossfitted", "fold_of", "mixed", "outside"]
 
 SHARE: Final = 0.3
 """How much of a known label is what the networks say."""
@@ -49,26 +51,42 @@ def crossfitted(
 ) -> list[Example]:
     """The examples with mixed labels, each by the network that was trained by ``plan`` on all folds but its own.
 
-    ``fresh``: a network before training. The runs stand in ``folder/fold-N``; one that has ended is not trained again.
+    ``fresh``: a network before training. The runs stand in ``folder/fold-N``.
     """
-    places = [[at for at, each in enumerate(examples) if fold_of(each, folds) == fold] for fold in range(folds)]
-    positive = np.log(positive_weights(examples, plan.mixture).numpy())
     found = list(examples)
-    for fold, held in enumerate(places):
-        network = fresh()
-        inside = set(held)
-        rest = [each for at, each in enumerate(examples) if at not in inside]
-        trainer = Trainer(
-            network, framer, rest, watched, replace(plan, seed=plan.seed + fold), folder / f"fold-{fold}", device=device
+    for fold in range(folds):
+        places, said, mean = outside(
+            examples, watched, plan, framer, fresh(), folder / f"fold-{fold}", fold=fold, folds=folds, device=device
         )
-        seen = trainer.run()
-        tell(f"fold {fold + 1} of {folds}: mean AUROC on validation {seen.get('mean', float('nan'))}")
-        logits = infer(network, framer, [bags(examples[at], framer) for at in held], size=256, device=device)
-        # A positive's odds were multiplied by what it counted; it is taken out, for it is applied again.
-        said = 1 / (1 + np.exp(-(logits[:, : len(HEADS)] - positive)))
-        for at, row in zip(held, said, strict=True):
+        tell(f"fold {fold + 1} of {folds}: mean AUROC on validation {mean}")
+        for at, row in zip(places, said, strict=True):
             found[at] = mixed(examples[at], dict(zip(HEADS, map(float, row), strict=True)))
     return found
+
+
+def outside(
+    examples: Sequence[Example],
+    watched: Sequence[Example],
+    plan: Plan,
+    framer: Framer,
+    network: Network,
+    folder: Path,
+    *,
+    fold: int,
+    folds: int,
+    device: str = "cpu",
+) -> tuple[list[int], NDArray[np.float32], float]:
+    """Trains ``network`` on all folds but one. The places of that one's examples, what the network says of them,
+    probabilities of ``[places, heads]``, and its mean AUROC on ``watched``."""
+    places = [at for at, each in enumerate(examples) if fold_of(each, folds) == fold]
+    inside = set(places)
+    rest = [each for at, each in enumerate(examples) if at not in inside]
+    plan = replace(plan, seed=plan.seed + fold)
+    seen = Trainer(network, framer, rest, watched, plan, folder, device=device).run()
+    logits = infer(network, framer, [bags(examples[at], framer) for at in places], size=256, device=device)
+    # A positive's odds were multiplied by what it counted; it is taken out, for it is applied again.
+    odds = logits[:, : len(HEADS)] - np.log(positive_weights(rest, plan.mixture).numpy())
+    return places, np.asarray(1 / (1 + np.exp(-odds)), dtype=np.float32), seen.get("mean", math.nan)
 
 
 def fold_of(example: Example, folds: int) -> int:

@@ -46,7 +46,7 @@ MIXTURE: Final[Mapping[str, float]] = {
 """How much of each source an epoch draws by default: about as much of the corpus as of all the others."""
 
 
-_LOOK_SECONDS: Final = 20.0  # between two looks at the validation split, which an epoch on a card may not take
+_LOOK_SECONDS: Final = 60.0  # between two looks at the validation split, which an epoch on a card may not take
 
 
 @dataclass(frozen=True, slots=True)

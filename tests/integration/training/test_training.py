@@ -67,7 +67,7 @@ def test_it_learns_and_says_so_in_its_log(framer: Framer, tmp_path: Path) -> Non
     assert found["refusal.any"] > 0.9
     assert found["risk.suicide_ge2"] > 0.9
     events = [json.loads(line)["event"] for line in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()]
-    assert events == ["start", *["epoch"] * 6, "end"]
+    assert events == ["start", "look", "end"]
 
 
 def test_a_run_that_stopped_goes_on_where_it_was(framer: Framer, tmp_path: Path) -> None:
@@ -77,11 +77,11 @@ def test_a_run_that_stopped_goes_on_where_it_was(framer: Framer, tmp_path: Path)
     steps = iter(range(7))
     learn = part._learn
 
-    def stop(batch: Any) -> float:
+    def stop(batch: Any) -> Any:
         if next(steps, None) is None:
             part._keep()
             raise KeyboardInterrupt
-        return float(learn(batch))
+        return learn(batch)
 
     part._learn = stop
     with pytest.raises(KeyboardInterrupt):
@@ -164,14 +164,14 @@ def test_the_exported_file_says_the_same_on_both_backends(framer: Framer, tmp_pa
     from detectors.training.export import export
     from detectors.training.loop import infer
     from detectors.training.pretrained import eager
-    from detectors.training.served import served
+    from detectors.training.served import bags, served
 
     small = 0.15  # so much less than the shipped model's tolerance, because this network is small and has seen little
     trainer = _trainer(framer, tmp_path, epochs=4)
     trainer.run()
     export(eager(trainer._network), tmp_path / "model.onnx")
     examples = _examples()
-    exact = infer(trainer._network, framer, examples)
+    exact = infer(trainer._network, framer, [bags(example, framer) for example in examples])
     int8, floats = OnnxBackend(str(tmp_path / "model.onnx"), threads=1), TorchBackend(tmp_path / "model.onnx", "cpu")
     onnx, restored = (
         served(examples, framer, partial(_padded, backend=backend, pad=framer.pad)) for backend in (int8, floats)
@@ -197,37 +197,37 @@ def test_context_and_rung_reach_the_scored_text(framer: Framer, tmp_path: Path) 
         Item(Side.USER, "yeah", (Utterance(Speaker.USER, "i want to die"),)),
     ]
     with torch.inference_mode():
-        rows = network(*collate([framer.frame(item) for item in items], framer.pad)).numpy()
+        rows = network(*map(torch.from_numpy, collate([framer.frame(item) for item in items], framer.pad))).numpy()
     assert not np.allclose(rows[0], rows[1], atol=1e-4)
     assert not np.allclose(rows[0], rows[2], atol=1e-4)
 
 
-def test_what_teachers_say_of_emotions_becomes_part_of_the_labels(framer: Framer, tmp_path: Path) -> None:
-    from detectors.encoder.heads import EMOTION_HEADS
-    from detectors.training.loop import infer
-    from detectors.training.teacher import SHARE, taught
+def test_labels_are_mixed_by_networks_that_did_not_see_them(framer: Framer, tmp_path: Path) -> None:
+    from detectors.training.folds import crossfitted, fold_of
+    from detectors.training.loop import Plan
+    from detectors.training.pretrained import small_network
 
-    networks = [_trainer(framer, tmp_path)._network for _ in range(2)]
-    with torch.no_grad():
-        networks[1].emotion_heads.bias.add_(1.0)
-    joy = "emotion.joy"
-    before = [
-        Example("goemotions", "a", Side.USER, "hello how are you", {joy: 1.0, "emotion.anger": 0.0}),
-        Example("corpus", "b", Side.USER, "i want to die", {"risk.suicide": 1.0}, (Utterance(Speaker.USER, "hello"),)),
-        Example("corpus", "c", Side.USER, "i want to die " * 200, {"risk.suicide": 1.0}),
-        Example("hypo", "d", Side.REPLY, "no", {"refusal.any": 1.0}),
-    ]
-    positive = torch.full((len(HEADS),), 3.0)
-    after = taught(before, networks, framer, positive)
-    assert after[2:] == before[2:]
-    alone = [replace(each, context=()) for each in before[:2]]
-    logits = np.mean([infer(each, framer, alone) for each in networks], axis=0)
-    for at in range(2):
-        assert set(after[at].labels) == {*before[at].labels, *EMOTION_HEADS}
-        # A teacher's odds were multiplied by what a positive counted.
-        odds = np.exp(logits[at, OUTPUTS.index(joy)]) / 3
-        said = odds / (1 + odds)
-        want = (1 - SHARE) * 1.0 + SHARE * said if at == 0 else said
-        assert after[at].labels[joy] == pytest.approx(want, abs=1e-5)
-    assert after[1].labels["risk.suicide"] == 1.0
-    assert taught(before, [], framer, positive) == before
+    examples = _examples()
+    plan = Plan(epochs=3, size=8, rate=2e-3, head_rate=5e-3, mixture={"corpus": 1.0, "hypo": 1.0}, preceded=0.0, workers=0)
+
+    def fresh() -> Any:
+        torch.manual_seed(5)
+        return small_network(tokenizer().get_vocab_size(), framer.tags)
+
+    told: list[str] = []
+    found = crossfitted(examples, examples, plan, framer, fresh, tmp_path, folds=2, tell=told.append)
+    assert [line.partition(":")[0] for line in told] == ["fold 1 of 2", "fold 2 of 2"]
+    assert [each.text for each in found] == [each.text for each in examples]
+    # A network that has never seen what an example holds cannot be told its label by it: turned labels of one fold are
+    # turned halfway back by the other's word.
+    turned = [
+        replace(each, labels={"refusal.any": 1 - each.labels["refusal.any"]})
+        if each.side is Side.REPLY and fold_of(each, 2) == 0 else each
+        for each in examples
+    ]  # fmt: skip
+    again = crossfitted(turned, examples, plan, framer, fresh, tmp_path / "turned", folds=2, tell=told.append)
+    for before, was, now in zip(examples, found, again, strict=True):
+        if before.side is Side.REPLY and fold_of(before, 2) == 0:
+            assert now.labels["refusal.any"] != pytest.approx(was.labels["refusal.any"], abs=0.3)
+            said = (was.labels["refusal.any"] - 0.7 * before.labels["refusal.any"]) / 0.3
+            assert (said > 0.5) == (before.labels["refusal.any"] > 0.5)

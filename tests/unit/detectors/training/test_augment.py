@@ -27,3 +27,9 @@ def test_all_ways_come_up() -> None:
     assert any("." not in other and "," not in other for other in found)
     assert any(other.isupper() for other in found)
     assert any("😭" in other for other in found)
+
+
+def test_a_medicine_gets_a_name_and_a_number_its_digits() -> None:
+    found = {augment("I took twenty tablets with the other pills", Random(seed)) for seed in range(400)}
+    assert any("twenty ibuprofen with the other pills" in other for other in found)
+    assert any("20 tablets" in other for other in found)
