@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
-__all__ = ["accepts", "readyz"]
+__all__ = ["accepts", "answers", "readyz"]
 
 _SECONDS: Final = 2.0
 _MOST: Final = 64 * 1024
@@ -27,6 +27,12 @@ async def readyz(host: str, port: int) -> bool:
     """Whether the gateway there answers ``/readyz`` with 200."""
     status, _ = await get(host, port, "/readyz")
     return status == 200
+
+
+async def answers(host: str, port: int) -> bool:
+    """Whether the gateway there answers ``/healthz``, with whatever status."""
+    status, _ = await get(host, port, "/healthz")
+    return status != 0
 
 
 async def get(host: str, port: int, path: str) -> tuple[int, bytes]:

@@ -31,7 +31,8 @@ def delay(deaths: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run. ``ready``: asked until it is true; ``None`` where being started is all. ``files``: kept open in it."""
+    """What to run. ``ready``: asked until it is true; ``None`` where being started is all. ``answers``: where a program
+    works before it is ready, asked instead once it was started again. ``files``: kept open in it."""
 
     name: str
     command: tuple[str, ...]
@@ -39,6 +40,7 @@ class Program:
     log: Path
     ready: Callable[[], Awaitable[bool]] | None = None
     ready_seconds: float = 30.0
+    answers: Callable[[], Awaitable[bool]] | None = None
     files: tuple[int, ...] = ()
 
 
@@ -84,7 +86,7 @@ class Keeper:
     async def start(self) -> None:
         """Starts it and returns when it is ready. Raises :class:`StartFailed` with its last words."""
         self._spawn()
-        if not await self._until_ready():
+        if not await self._until(self.program.ready):
             words = tail(self.program.log)
             status = self._bury()
             how = (
@@ -125,7 +127,7 @@ class Keeper:
             self._tell(Incident(self.program.name, False, pid, status, deaths, wait))
             await asyncio.sleep(wait)
             self._spawn()
-            if await self._until_ready():
+            if await self._until(self.program.answers or self.program.ready):
                 self._tell(Incident(self.program.name, True, self._child.pid))
             elif self._child.returncode is None:
                 self._child.kill()  # alive and mute: the next round starts it anew
@@ -140,13 +142,13 @@ class Keeper:
             os.close(log)
         self._began = time.monotonic()
 
-    async def _until_ready(self) -> bool:
+    async def _until(self, probe: Callable[[], Awaitable[bool]] | None) -> bool:
         assert self._child is not None  # noqa: S101  (spawned by the caller)
-        if self.program.ready is None:
+        if probe is None:
             return True
         until = time.monotonic() + self.program.ready_seconds
         while time.monotonic() < until and not _has_ended(self._child.pid):
-            if await self.program.ready():
+            if await probe():
                 return True
             await asyncio.sleep(_PROBE_SECONDS)
         return False

@@ -56,11 +56,14 @@ class Roster:
         return [*programs, self._program(Role.WORKER), console]
 
     def gateways(self) -> list[Program]:
-        """The gateway's workers."""
-        ready = partial(probes.readyz, *reachable(self.gateway))
+        """The gateway's workers. One that was started again is left to serve with the lexicon where it is not ready."""
+        host, port = reachable(self.gateway)
+        ready, answers = partial(probes.readyz, host, port), partial(probes.answers, host, port)
         count = self.settings.workers
         names = ["gateway"] if count == 1 else [f"gateway-{number}" for number in range(1, count + 1)]
-        return [self._program(Role.GATEWAY, name=name, ready=ready, listening=self.gateway) for name in names]
+        return [
+            self._program(Role.GATEWAY, name=name, ready=ready, answers=answers, listening=self.gateway) for name in names
+        ]
 
     def _program(
         self,
@@ -68,6 +71,7 @@ class Roster:
         *,
         name: str | None = None,
         ready: Callable[[], Awaitable[bool]] | None = None,
+        answers: Callable[[], Awaitable[bool]] | None = None,
         listening: socket | None = None,
     ) -> Program:
         environment = self._environment()
@@ -79,7 +83,8 @@ class Roster:
         environment = {key: value for key, value in environment.items() if key not in kept_from_it}
         command = (sys.executable, "-m", "guard.supervise.children", role.value)
         name = name or role.value
-        return Program(name, command, environment, self.paths.logs / f"{name}.log", ready, files=files)
+        log = self.paths.logs / f"{name}.log"
+        return Program(name, command, environment, log, ready, answers=answers, files=files)
 
     def _environment(self) -> dict[str, str]:
         changes: dict[str, object] = {

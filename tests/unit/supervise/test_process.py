@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,34 @@ async def test_a_program_that_never_gets_ready_is_ended(tmp_path: Path) -> None:
     with pytest.raises(StartFailed, match="was not ready within 0 s"):
         await keeper.start()
     assert keeper.pid is None
+
+
+async def test_a_program_that_answers_and_never_gets_ready_is_left_to_work(tmp_path: Path) -> None:
+    """Started again it is back as soon as it answers, and lives on; one that is mute is killed when its time is over."""
+    told: list[Incident] = []
+    allowed = iter([True])
+    sample = program(
+        tmp_path, "import time; time.sleep(60)", ready=lambda: said(next(allowed, False)), ready_seconds=0.3, answers=yes
+    )
+    keeper = Keeper(sample, told.append)
+    await keeper.start()
+    os.kill(keeper.pid or 0, signal.SIGKILL)
+    await until(lambda: len(told) == 2)
+    await asyncio.sleep(0.5)
+    assert [incident.back for incident in told] == [False, True]
+    assert keeper.alive
+    await keeper.stop(1.0)
+    allowed = iter([True])
+    mute = Keeper(replace(sample, answers=None), told.append)
+    await mute.start()
+    os.kill(mute.pid or 0, signal.SIGKILL)
+    await until(lambda: len(told) == 4)
+    assert [incident.back for incident in told[2:]] == [False, False]
+    await mute.stop(1.0)
+
+
+async def said(value: bool) -> bool:
+    return value
 
 
 async def test_a_program_that_ignores_sigterm_is_killed_with_its_own_children(tmp_path: Path) -> None:
