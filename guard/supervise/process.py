@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -12,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from guard.errors import StartFailed
+from guard.errors import HandrailError, StartFailed
 from guard.supervise.spawn import bury, open_log, spawn, tail
 
-__all__ = ["Incident", "Keeper", "Program", "delay", "trim_log"]
+__all__ = ["Incident", "Keeper", "Program", "delay", "ended", "fault_of", "trim_log"]
+
+_log = logging.getLogger(__name__)
 
 _FIRST_DELAY: Final = 0.2
 _LONGEST_DELAY: Final = 15.0
@@ -27,6 +30,13 @@ _LOG_BYTES: Final = 4 * 1024 * 1024
 def delay(deaths: int) -> float:
     """Seconds to wait before the start that follows the ``deaths``-th death in a row: doubling, at most 15 s."""
     return min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(deaths - 1, 16)) if deaths > 0 else 0.0
+
+
+def fault_of(error: Exception) -> str:
+    """What went wrong, for :class:`Incident`: our own sentence, the system's, or the error's kind."""
+    if isinstance(error, HandrailError):
+        return str(error)
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,8 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """A program died (``back`` false: how, and when it is started again) or is ready again (``back`` true)."""
+    """A program died (``back`` false: how, and when it is started again) or is ready again (``back`` true). ``fault``: why
+    it could not even be started; ``pid`` is 0 then."""
 
     name: str
     back: bool
@@ -54,16 +65,20 @@ class Incident:
     status: int = 0
     deaths: int = 0
     wait: float = 0.0
+    fault: str = ""
 
     def __str__(self) -> str:
         if self.back:
             return f"{self.name} is back (process {self.pid})"
+        if self.fault:
+            return f"{self.name} could not be started ({self.fault}); trying again in {self.wait:.1f} s"
         how = f"was ended by {signal.Signals(-self.status).name}" if self.status < 0 else f"ended with status {self.status}"
         return f"{self.name} (process {self.pid}) {how}; starting it again in {self.wait:.1f} s"
 
 
 class Keeper:
-    """Keeps ``program`` running from :meth:`start` to :meth:`stop`. ``tell`` hears of every death and every return."""
+    """Keeps ``program`` running from :meth:`start` to :meth:`stop`. ``tell`` hears of every death, failed start and return,
+    and does not raise."""
 
     def __init__(self, program: Program, tell: Callable[[Incident], None]) -> None:
         self.program = program
@@ -115,32 +130,38 @@ class Keeper:
 
     async def _keep(self) -> None:
         deaths = 0
-        assert self._child is not None  # noqa: S101  (started by the caller)
         while True:
-            await ended(self._child.pid)
-            if self._stopping:
-                return
-            pid, lived = self._child.pid, time.monotonic() - self._began
-            status = self._bury()
-            deaths = 1 if lived >= _STABLE_SECONDS else deaths + 1
-            wait = delay(deaths)
-            self._tell(Incident(self.program.name, False, pid, status, deaths, wait))
-            await asyncio.sleep(wait)
-            self._spawn()
-            if await self._until(self.program.answers or self.program.ready):
-                self._tell(Incident(self.program.name, True, self._child.pid))
-            elif self._child.returncode is None:
-                self._child.kill()  # alive and mute: the next round starts it anew
+            try:
+                if (pid := self.pid) is not None:
+                    await ended(pid)
+                    if self._stopping:
+                        return
+                    lived = time.monotonic() - self._began
+                    status = self._bury()
+                    deaths = 1 if lived >= _STABLE_SECONDS else deaths + 1
+                    self._tell(Incident(self.program.name, False, pid, status, deaths, delay(deaths)))
+                    await asyncio.sleep(delay(deaths))
+                if self._stopping:
+                    return
+                child = self._spawn()
+                if await self._until(self.program.answers or self.program.ready):
+                    self._tell(Incident(self.program.name, True, child.pid))
+                elif child.returncode is None:
+                    child.kill()  # alive and mute: the next round starts it anew
+            except Exception as error:  # no memory, process or descriptor to be had: nobody else would try again
+                deaths += 1
+                _log.exception("a program could not be started", extra={"component": self.program.name})
+                self._tell(Incident(self.program.name, False, 0, deaths=deaths, wait=delay(deaths), fault=fault_of(error)))
+                await asyncio.sleep(delay(deaths))
 
-    def _spawn(self) -> None:
+    def _spawn(self) -> subprocess.Popen[bytes]:
         log = open_log(self.program.log)
         try:
-            self._child = spawn(
-                self.program.command, environment=self.program.environment, log=log, files=self.program.files
-            )
+            child = spawn(self.program.command, environment=self.program.environment, log=log, files=self.program.files)
         finally:
             os.close(log)
-        self._began = time.monotonic()
+        self._child, self._began = child, time.monotonic()
+        return child
 
     async def _until(self, probe: Callable[[], Awaitable[bool]] | None) -> bool:
         assert self._child is not None  # noqa: S101  (spawned by the caller)
@@ -159,7 +180,10 @@ class Keeper:
 
 async def ended(pid: int, seconds: float | None = None) -> bool:
     """Waits until process ``pid``, a child that was not reaped, has ended; whether it did within ``seconds``."""
-    file = os.pidfd_open(pid)
+    try:
+        file = os.pidfd_open(pid)
+    except OSError:  # no descriptor is left
+        return await _ended_by_looking(pid, seconds)
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_reader(file, over.set)
@@ -171,6 +195,15 @@ async def ended(pid: int, seconds: float | None = None) -> bool:
     finally:
         loop.remove_reader(file)
         os.close(file)
+    return True
+
+
+async def _ended_by_looking(pid: int, seconds: float | None) -> bool:
+    until = time.monotonic() + (float("inf") if seconds is None else seconds)
+    while not _has_ended(pid):
+        if time.monotonic() > until:
+            return False
+        await asyncio.sleep(_PROBE_SECONDS)
     return True
 
 

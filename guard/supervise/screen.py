@@ -103,10 +103,6 @@ class Screen:
         """A process died or is back."""
         self._line(Text(f"  {incident}", style="green" if incident.back else "yellow"))
 
-    def trouble(self, words: str) -> None:
-        """Something does not work and is tried again."""
-        self._line(Text(f"  {words}", style="yellow"))
-
     def stopping(self) -> None:
         """The end has begun."""
         self._line(Text("\n  Stopping: turns under way are finished first.", style="dim"))

@@ -31,7 +31,7 @@ from guard.supervise.feed import follow
 from guard.supervise.first import First, provide
 from guard.supervise.paths import FolderLock, Paths
 from guard.supervise.postgres import EmbeddedPostgres
-from guard.supervise.process import Incident, Keeper, Program, delay, ended, trim_log
+from guard.supervise.process import Incident, Keeper, Program, delay, ended, fault_of, trim_log
 from guard.supervise.roster import Roster
 from guard.supervise.screen import Place, Screen
 from guard.supervise.sockets import address, listen
@@ -171,33 +171,38 @@ class _Supervisor:
     async def _keep(self, database: EmbeddedPostgres) -> None:
         """Starts PostgreSQL again whenever it dies."""
         deaths, began = 0, time.monotonic()
-        while database.child is not None:
-            pid = database.child.pid
-            await ended(pid)
-            deaths = 1 if time.monotonic() - began > _STABLE_SECONDS else deaths + 1
-            self._heard(Incident("postgres", False, pid, database.child.wait(), deaths, delay(deaths)))
-            await asyncio.sleep(delay(deaths))
-            began = time.monotonic()
-            while not self._stop_asked():
-                try:
-                    database.restart(self._stop_asked)
-                    break
-                except StartFailed as error:
-                    deaths += 1
-                    self._screen.trouble(str(error))
+        while not self._stop_asked():
+            try:
+                child = database.child
+                if child is not None and child.returncode is None:
+                    await ended(child.pid)
+                    deaths = 1 if time.monotonic() - began > _STABLE_SECONDS else deaths + 1
+                    self._heard(Incident("postgres", False, child.pid, child.wait(), deaths, delay(deaths)))
                     await asyncio.sleep(delay(deaths))
-            if database.child is not None:
-                self._heard(Incident("postgres", True, database.child.pid))
+                began = time.monotonic()
+                database.restart(self._stop_asked)
+                if database.child is not None:
+                    self._heard(Incident("postgres", True, database.child.pid))
+            except Exception as error:  # without it nothing is recorded and nobody is told: tried until it runs
+                if self._stop_asked():
+                    return
+                deaths += 1
+                _log.exception("PostgreSQL could not be started")
+                self._heard(Incident("postgres", False, 0, deaths=deaths, wait=delay(deaths), fault=fault_of(error)))
+                await asyncio.sleep(delay(deaths))
 
     def _heard(self, incident: Incident) -> None:
+        """Shows it and alarms. Never raises: whoever tells goes on keeping its program."""
         from guard.telemetry.exposition import retire
 
-        self._screen.incident(incident)
-        if not incident.back:
-            with suppress(OSError):
-                retire(self._paths.metrics, incident.pid)
-            if self._alarm is not None:
+        try:
+            if self._alarm is not None and not incident.back:
                 self._alarm.died(incident.name)
+            self._screen.incident(incident)
+            if incident.pid and not incident.back:
+                retire(self._paths.metrics, incident.pid)
+        except Exception:
+            _log.exception("an incident was not told in full", extra={"component": incident.name})
 
     async def _end(self) -> None:
         """Ends what was started, the database last."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
+import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from guard.errors import StartFailed
-from guard.supervise.process import Incident, Keeper, Program, delay, trim_log
+from guard.supervise.process import Incident, Keeper, Program, delay, ended, trim_log
+from guard.supervise.spawn import spawn
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
@@ -137,6 +141,45 @@ async def test_stopping_while_it_waits_to_start_again_starts_nothing(tmp_path: P
     await asyncio.sleep(0.4)
     assert keeper.pid is None
     assert len(told) == 1
+
+
+async def test_a_start_that_fails_is_told_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No memory for a process, at one moment, is no reason to do without the program from then on."""
+    told: list[Incident] = []
+    keeper = Keeper(program(tmp_path, "import time; time.sleep(60)"), told.append)
+    await keeper.start()
+    fails = iter([OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))])
+
+    def scarce(*command: Any, **options: Any) -> subprocess.Popen[bytes]:
+        for fault in fails:
+            raise fault
+        return spawn(*command, **options)
+
+    monkeypatch.setattr("guard.supervise.process.spawn", scarce)
+    os.kill(keeper.pid or 0, signal.SIGKILL)
+    await until(lambda: len(told) == 3)
+    assert [(incident.back, incident.deaths) for incident in told] == [(False, 1), (False, 2), (True, 0)]
+    assert str(told[1]) == "sample could not be started (Cannot allocate memory); trying again in 0.4 s"
+    assert keeper.alive
+    await keeper.stop(1.0)
+
+
+async def test_an_end_is_noticed_where_no_descriptor_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A death and a stop: both are looked for."""
+
+    def exhausted(pid: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "pidfd_open", exhausted)
+    told: list[Incident] = []
+    keeper = Keeper(program(tmp_path, "import time; time.sleep(60)"), told.append)
+    await keeper.start()
+    os.kill(keeper.pid or 0, signal.SIGKILL)
+    await until(lambda: len(told) == 2)
+    assert [incident.back for incident in told] == [False, True]
+    assert not await ended(keeper.pid or 0, 0.1)
+    await keeper.stop(1.0)
+    assert keeper.pid is None
 
 
 def test_a_long_log_is_cut_and_its_writer_goes_on(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""The supervisor's watch over the embedded PostgreSQL, with a program in its place."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any, cast
+
+import psycopg
+from rich.console import Console
+
+from guard.errors import StartFailed
+from guard.settings import Settings
+from guard.supervise.paths import Paths
+from guard.supervise.postgres import EmbeddedPostgres
+from guard.supervise.screen import Screen
+from guard.supervise.up import _Supervisor
+
+
+class Stub:
+    """Starts a program that only sleeps, after as many failures as it is given."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.child: subprocess.Popen[bytes] | None = sleeper()
+
+    def restart(self, give_up: Callable[[], bool]) -> None:
+        """As the real one: nothing runs after a failure."""
+        self.child = None
+        if self.failures:
+            raise self.failures.pop(0)
+        self.child = sleeper()
+
+
+def sleeper() -> subprocess.Popen[bytes]:
+    """A program that lives until it is killed."""
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+
+async def test_postgres_is_started_again_whatever_its_start_failed_of(tmp_path: Path) -> None:
+    """Also of what no sentence of ours tells; each failure is shown."""
+    shown = StringIO()
+    settings: dict[str, Any] = {"data_dir": tmp_path}
+    supervisor = _Supervisor(Settings(**settings), Screen(Console(file=shown)), Paths.of(tmp_path))
+    stub = Stub(psycopg.OperationalError("the server closed the connection"), StartFailed("it was not ready"))
+    assert stub.child is not None
+    watch = asyncio.create_task(supervisor._keep(cast(EmbeddedPostgres, stub)))
+    stub.child.kill()
+    try:
+        async with asyncio.timeout(5):
+            while "is back" not in shown.getvalue():
+                assert not watch.done()
+                await asyncio.sleep(0.02)
+    finally:
+        watch.cancel()
+        if stub.child is not None:
+            stub.child.kill()
+            stub.child.wait()
+    lines = [line.strip() for line in shown.getvalue().splitlines()]
+    assert "was ended by SIGKILL" in lines[0]
+    assert lines[1:3] == [
+        "postgres could not be started (OperationalError); trying again in 0.4 s",
+        "postgres could not be started (it was not ready); trying again in 0.8 s",
+    ]
