@@ -26,14 +26,14 @@ _SEVERITY_STYLES: Final = ("dim", "default", "cyan", "yellow", "bold red")
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a Handrail that runs can be reached, and with what. ``model``: one that the upstream has, if that is known.
-    ``tenant``: the one that the first reviewer belongs to."""
+    ``tenant``: the one that the first reviewer belongs to; ``reviewer_file``: with name and password, where it has them."""
 
     address: str
     upstream: str
     policy: str
     key: str
     key_file: Path
-    reviewer_file: Path
+    reviewer_file: Path | None
     tenant: str
     model: str | None
     notes: tuple[str, ...] = ()
@@ -55,13 +55,14 @@ class Screen:
         self._line(Text())
         self._line(Text.assemble("  ", ("Handrail", "bold"), f" is up after {seconds:.1f} s"))
         self._line(Text())
+        reviewer = f", name and password in {place.reviewer_file}" if place.reviewer_file is not None else ""
         rows = [
             ("gateway", f"{place.address}/v1", "an OpenAI client's base_url"),
             ("health", f"{place.address}/readyz", ""),
             ("upstream", place.upstream, ""),
             ("policy", place.policy, ""),
             ("key", place.key, f"also in {place.key_file}"),
-            ("console", f"{place.address}/review", f"tenant {place.tenant}, name and password in {place.reviewer_file}"),
+            ("console", f"{place.address}/review", f"tenant {place.tenant}{reviewer}"),
         ]
         for name, value, note in rows:
             self._line(Text.assemble("  ", (f"{name:<10}", "dim"), value, (f"  {note}" if note else "", "dim")))

@@ -241,14 +241,14 @@ class _Supervisor:
         notes = []
         if upstream is None:
             notes.append("No upstream was given, so a scripted demo chatbot answers; a real one: --upstream https://…/v1")
-        notes += _unjudged(first, policy)
+        notes += [*first.notes, *_unjudged(first, policy)]
         return Place(
             address=address(gateway),
             upstream=upstream or _DEMO,
             policy=policy,
             key=first.key,
             key_file=self._paths.first_key,
-            reviewer_file=self._paths.first_reviewer,
+            reviewer_file=self._paths.first_reviewer if first.password_noted else None,
             tenant=first.tenant,
             model="demo" if upstream is None else None,
             notes=tuple(notes),
