@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -204,8 +204,9 @@ def environment() -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
-def clear_leftovers(cluster: Cluster) -> None:
-    """Ends servers that outlived their supervisor and removes the pid file of a dead one.
+def clear_leftovers(cluster: Cluster) -> Iterator[float]:
+    """Ends servers that outlived their supervisor and removes the pid file of a dead one. Yields how many seconds to wait
+    before it looks again.
 
     To be called only while the cluster's lock is held: every process found here is then nobody's. A pid file is not
     believed: its number may by now be another program's, or a zombie's.
@@ -220,7 +221,7 @@ def clear_leftovers(cluster: Cluster) -> None:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
-        time.sleep(0.05)
+        yield 0.05
         if time.monotonic() > deadline - _LEFTOVER_SECONDS / 2:
             number = signal.SIGKILL
     (cluster.data / "postmaster.pid").unlink(missing_ok=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -21,7 +22,9 @@ __all__ = ["EmbeddedPostgres"]
 
 _NAME: Final = "handrail"  # of the role and of its database
 _START_SECONDS: Final = 60.0  # a crash recovery after hours of writing takes its time
+_POLL_SECONDS: Final = 0.01
 _STOP_SECONDS: Final = 7.5
+_HURRY_SECONDS: Final = 1.0  # where others wait for the loop
 
 # No TCP, no word of a statement's values in the log, and as few surprises of the host's locale as can be.
 _SETTINGS: Final = {
@@ -91,16 +94,9 @@ class EmbeddedPostgres:
         """
         if self.running:
             return
-        if self._cluster is None:
-            self._cluster = clusters.prepare(self._home, self._socket_dir)
-            private_folder(self.log.parent)
-            self._lock.acquire()
         try:
-            fresh = clusters.make(self._cluster, self._secret(clusters.SUPERUSER), self.log, give_up)
-            clusters.clear_leftovers(self._cluster)
-            self._launch(self._cluster, give_up)
-            if fresh or not self._provided():
-                self._provide()
+            for pause in self._starting(give_up):
+                time.sleep(pause)
         except BaseException:
             self.stop()
             raise
@@ -114,12 +110,18 @@ class EmbeddedPostgres:
         self._cluster = None
         self._lock.release()
 
-    def restart(self, give_up: Callable[[], bool] = lambda: False) -> None:
-        """Starts it anew after it was stopped or has died, on the same socket and with the same address."""
+    async def restart(self) -> None:
+        """Starts it anew after it was stopped or has died, on the same socket and with the same address. While it recovers
+        the event loop goes on. Raises as :meth:`start`. Where it is cancelled the server may run: :meth:`stop` ends it."""
         if self._child is not None:
             end(self._child, ((signal.SIGINT, 0.8 * _STOP_SECONDS), (signal.SIGQUIT, 0.2 * _STOP_SECONDS)))
             self._child = None
-        self.start(give_up)
+        try:
+            for pause in self._starting(lambda: False):
+                await asyncio.sleep(pause)
+        except Exception:
+            self.stop(_HURRY_SECONDS)
+            raise
 
     def __enter__(self) -> Self:
         self.start()
@@ -128,7 +130,19 @@ class EmbeddedPostgres:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
-    def _launch(self, cluster: clusters.Cluster, give_up: Callable[[], bool]) -> None:
+    def _starting(self, give_up: Callable[[], bool]) -> Iterator[float]:
+        """Starts the server step by step; yields how many seconds to wait before the next."""
+        if self._cluster is None:
+            self._cluster = clusters.prepare(self._home, self._socket_dir)
+            private_folder(self.log.parent)
+            self._lock.acquire()
+        fresh = clusters.make(self._cluster, self._secret(clusters.SUPERUSER), self.log, give_up)
+        yield from clusters.clear_leftovers(self._cluster)
+        yield from self._launch(self._cluster, give_up)
+        if fresh or not self._provided():
+            self._provide()
+
+    def _launch(self, cluster: clusters.Cluster, give_up: Callable[[], bool]) -> Iterator[float]:
         program = [str(cluster.bin / "postgres"), "-D", str(cluster.data), "-k", str(cluster.sockets)]
         for name, value in _SETTINGS.items():
             program += ["-c", f"{name}={value}"]
@@ -150,7 +164,7 @@ class EmbeddedPostgres:
                 raise StartFailed(f"PostgreSQL did not start; the end of {self.log}:\n{tail(self.log)}")
             if time.monotonic() > deadline or give_up():
                 raise StartFailed(f"PostgreSQL was not ready in time; see {self.log}")
-            time.sleep(0.01)
+            yield _POLL_SECONDS
 
     def _ready(self, cluster: clusters.Cluster) -> bool:
         try:

@@ -180,12 +180,10 @@ class _Supervisor:
                     self._heard(Incident("postgres", False, child.pid, child.wait(), deaths, delay(deaths)))
                     await asyncio.sleep(delay(deaths))
                 began = time.monotonic()
-                database.restart(self._stop_asked)
+                await database.restart()
                 if database.child is not None:
                     self._heard(Incident("postgres", True, database.child.pid))
             except Exception as error:  # without it nothing is recorded and nobody is told: tried until it runs
-                if self._stop_asked():
-                    return
                 deaths += 1
                 _log.exception("PostgreSQL could not be started")
                 self._heard(Incident("postgres", False, 0, deaths=deaths, wait=delay(deaths), fault=fault_of(error)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -95,7 +96,7 @@ def test_the_owner_takes_on_the_walled_roles_and_can_make_none(server: EmbeddedP
         for role in Role:
             connection.execute(f"drop role {role.in_database}".encode())
     assert one(server.url, roles) == 0
-    server.restart()
+    asyncio.run(server.restart())
     assert one(server.url, roles) == len(Role)
     assert "0004_walls" in migrate(server.url)
 
@@ -108,12 +109,34 @@ def test_committed_rows_survive_a_kill_and_a_clean_stop(server: EmbeddedPostgres
         connection.execute("insert into kept select generate_series(1, 1000)")
     assert server.child is not None
     server.child.kill()
-    server.restart()
+    asyncio.run(server.restart())
     assert (one(url, "select count(*) from kept"), server.url) == (1000, url)
     server.stop()
     assert not server.running
     server.start()
     assert one(url, "select count(*) from kept") == 1000
+
+
+async def test_the_loop_goes_on_while_the_server_recovers(server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever watches over other programs notices their deaths meanwhile."""
+    ready = EmbeddedPostgres._ready
+    asked = iter(range(20))
+    monkeypatch.setattr(EmbeddedPostgres, "_ready", lambda self, cluster: next(asked, None) is None and ready(self, cluster))
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    assert server.child is not None
+    server.child.kill()
+    task = asyncio.create_task(others())
+    await server.restart()
+    task.cancel()
+    assert turns >= 20
+    assert one(server.url, "select 1") == 1
 
 
 def test_a_second_user_of_the_folder_is_told_who_the_first_is(server: EmbeddedPostgres, home: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any, cast
@@ -28,7 +27,7 @@ class Stub:
         self.failures = list(failures)
         self.child: subprocess.Popen[bytes] | None = sleeper()
 
-    def restart(self, give_up: Callable[[], bool]) -> None:
+    async def restart(self) -> None:
         """As the real one: nothing runs after a failure."""
         self.child = None
         if self.failures:
