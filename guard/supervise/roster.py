@@ -23,16 +23,22 @@ from guard.supervise.sockets import address, reachable
 __all__ = ["Roster"]
 
 _DRAIN_SECONDS: Final = 6.0  # for turns under way: a shutdown takes 10 s at most, PostgreSQL's end included
-_SECRETS: Final = frozenset({"HANDRAIL_DATABASE_URL", "HANDRAIL_BROKER_URL", "HANDRAIL_UPSTREAM_KEY", "HANDRAIL_SMTP_URL"})
+_SECRETS: Final = frozenset(
+    {
+        "HANDRAIL_DATABASE_URL", "HANDRAIL_BROKER_URL", "HANDRAIL_UPSTREAM_KEY", "HANDRAIL_SMTP_URL", "HANDRAIL_OPINION_KEY",
+        "HANDRAIL_DEVICE_TOKEN",
+    }
+)  # fmt: skip
 _KNOWS: Final[Mapping[Role, frozenset[str]]] = MappingProxyType(
     {
-        Role.GATEWAY: _SECRETS - {"HANDRAIL_SMTP_URL"},
-        Role.SCORER: frozenset(),
+        Role.GATEWAY: frozenset({"HANDRAIL_DATABASE_URL", "HANDRAIL_BROKER_URL", "HANDRAIL_UPSTREAM_KEY"}),
+        Role.SCORER: frozenset({"HANDRAIL_DEVICE_TOKEN"}),
         Role.DEMO: frozenset(),
+        Role.WORKER: _SECRETS - {"HANDRAIL_UPSTREAM_KEY", "HANDRAIL_DEVICE_TOKEN"},
         Role.CONSOLE: frozenset({"HANDRAIL_DATABASE_URL"}),
     }
 )
-"""Roles that have no use for every secret, and those that they have a use for."""
+"""The secrets that each role has a use for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ class Roster:
         if listening is not None:
             environment[LISTEN_FD] = str(listening.fileno())
             files = (listening.fileno(),)
-        kept_from_it = _SECRETS - _KNOWS.get(role, _SECRETS)
+        kept_from_it = _SECRETS - _KNOWS[role]
         environment = {key: value for key, value in environment.items() if key not in kept_from_it}
         command = (sys.executable, "-m", "guard.supervise.children", role.value)
         name = name or role.value

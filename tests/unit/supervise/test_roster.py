@@ -33,3 +33,23 @@ async def test_a_gateway_that_is_not_ready_answers(tmp_path: Path) -> None:
         async with await asyncio.start_server(unready, sock=gateway):
             assert (await program.ready(), await program.answers()) == (False, True)
         assert not await program.answers()
+
+
+def test_each_program_gets_the_secrets_that_it_uses_and_no_other(tmp_path: Path) -> None:
+    """What the others would have to lose they do not have."""
+    secrets = {name for name, field in Settings.model_fields.items() if "Secret" in str(field.annotation)}
+    secrets |= {"database_url", "broker_url"}
+    given = {name: "smtp://h" if name == "smtp_url" else "secret" for name in secrets - {"database_url"}}
+    with listen("127.0.0.1", 0) as gateway:
+        house = roster(tmp_path, gateway, **given)
+        programs = [*house.behind(), *house.gateways()]
+    held = {
+        program.name: {name for name in secrets if f"HANDRAIL_{name.upper()}" in program.environment} for program in programs
+    }
+    assert held == {
+        "gateway": {"database_url", "broker_url", "upstream_key"},
+        "scorer": {"device_token"},
+        "demo": set(),
+        "worker": {"database_url", "broker_url", "smtp_url", "opinion_key"},
+        "console": {"database_url"},
+    }
