@@ -31,6 +31,7 @@ from guard.gateway.upstream import AiohttpUpstream
 from guard.gateway.veil import Veil
 from guard.records.contract import PolicySource
 from guard.records.ids import IdMaker
+from guard.records.installation import compare
 from guard.records.keys import Keys
 from guard.records.pseudonyms import PostgresPseudonyms
 from guard.records.store import PostgresRecords
@@ -91,6 +92,7 @@ class _Gateway:
             merge_state=merge,
             policies=(PolicySource(policy.hash, policy.name, json.dumps(dict(policy.source), sort_keys=True)),),
             meters=self._metrics,
+            admit=partial(compare, keys=keys, home=settings.home),
         )
         self._client = ScorerClient(scorer_socket, connections=_SCORER_CONNECTIONS, meter=self._metrics.scorer())
         outage = ScorerOutage(self._records, lambda: self._client.healthy)

@@ -19,7 +19,7 @@ from guard.records.errors import KeyUnusable
 from guard.records.keys import KEY_FILE, Keys
 from guard.records.queries import query
 
-__all__ = ["assure", "check", "keys_of"]
+__all__ = ["assure", "check", "compare", "keys_of"]
 
 _logger = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ async def keys_of(connection: AsyncConnection[Any], home: Path) -> Keys:
 
 def assure(database_url: str, home: Path) -> None:
     """As :func:`check`, for a process that is about to start beside a database. One that is away or not migrated yet is no
-    reason not to start. Raises :class:`~guard.records.errors.KeyUnusable`."""
+    reason not to start where the data folder ``home`` has a key; without one it is: a new key might be a second one. Raises
+    :class:`~guard.records.errors.KeyUnusable`."""
 
     async def ask() -> None:
         async with await AsyncConnection.connect(database_url, autocommit=True, connect_timeout=_SECONDS) as connection:
@@ -50,6 +51,11 @@ def assure(database_url: str, home: Path) -> None:
     try:
         asyncio.run(ask())
     except psycopg.Error as error:
+        if not Keys.exist(home):
+            raise KeyUnusable(
+                f"there is no {KEY_FILE} in {home}, and the database cannot say whether one was used on it already; start "
+                f"again when PostgreSQL answers and is migrated, or copy the installation's {KEY_FILE} there (mode 0600)"
+            ) from None
         _logger.info("the master key was not compared with the database's (%s)", type(error).__name__)
 
 
@@ -64,7 +70,15 @@ async def check(connection: AsyncConnection[Any], home: Path) -> None:
                 f"folder with --data-dir, or copy its {KEY_FILE} there (mode 0600): a new key could not read what is stored"
             )
         return
-    keys = Keys.load(home)
+    await _compare(connection, written, Keys.load(home), home)
+
+
+async def compare(connection: AsyncConnection[Any], keys: Keys, home: Path) -> None:
+    """As :func:`check`, with the keys that a process has read from ``home`` already."""
+    await _compare(connection, await _row(connection, "written_with_key"), keys, home)
+
+
+async def _compare(connection: AsyncConnection[Any], written: dict[str, Any], keys: Keys, home: Path) -> None:
     if not written["recorded"]:
         await _try_to_open(connection, keys, home)
         return

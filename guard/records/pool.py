@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import select
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final, Self, TypeVar
 
@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from guard.errors import RecordsUnavailable
+from guard.errors import HandrailError, RecordsUnavailable
 
 __all__ = ["Database", "is_outage"]
 
@@ -68,11 +68,20 @@ async def _alive(connection: AsyncConnection[Any]) -> bool:
 class Database:
     """A pool for everything (``main``) and one for claims, whose commits need not wait for the disk.
 
-    ``seconds`` bounds a statement, a wait for a lock, a wait for a connection and a connection attempt.
+    ``seconds`` bounds a statement, a wait for a lock, a wait for a connection and a connection attempt. ``admit`` is asked
+    before the database is first used: while it raises a :class:`~guard.errors.HandrailError` the database counts as away.
     """
 
-    def __init__(self, url: str, *, seconds: float, connections: int = 8) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        seconds: float,
+        connections: int = 8,
+        admit: Callable[[AsyncConnection[Any]], Awaitable[None]] | None = None,
+    ) -> None:
         self._seconds = seconds
+        self._admit = admit
         self._away = False
         self._outage: asyncio.Future[None] | None = None
         self._late: set[asyncio.Task[Any]] = set()
@@ -178,7 +187,7 @@ class Database:
         try:
             # Not the pools' own wait: when it times out it ends the pool for good.
             await self._probe()
-        except _FAILURES as error:
+        except (*_FAILURES, HandrailError) as error:
             self.note(error if is_outage(error) else RecordsUnavailable("PostgreSQL does not answer"))
 
     async def close(self) -> None:
@@ -233,7 +242,7 @@ class Database:
             call()
 
     async def _wait_until_back(self) -> None:
-        pause = _PROBE_FIRST
+        pause, refused = _PROBE_FIRST, False
         while True:
             await asyncio.sleep(pause)
             pause = min(2 * pause, _PROBE_LAST)
@@ -243,6 +252,11 @@ class Database:
             except PoolClosed:
                 return
             except _FAILURES:
+                continue
+            except HandrailError:
+                if not refused:
+                    _logger.exception("PostgreSQL answers and is not used")
+                refused = True
                 continue
             break
         self._away, self._outage = False, None
@@ -254,3 +268,12 @@ class Database:
         for pool in (self._main, self._claims):
             async with asyncio.timeout(self._seconds), pool.connection(self._seconds) as connection:
                 await connection.execute("select 1")
+                if self._admit is not None:
+                    await self._ask(self._admit, connection)
+
+    async def _ask(self, admit: Callable[[AsyncConnection[Any]], Awaitable[None]], connection: AsyncConnection[Any]) -> None:
+        try:
+            await admit(connection)
+        except psycopg.ProgrammingError:  # not migrated yet, so nothing to be compared with
+            return
+        self._admit = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import Future
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -71,7 +71,8 @@ class PostgresRecords:
     """Implements :class:`guard.records.contract.Records`. An async context manager; one a process and event loop.
 
     ``merge_state``: what to make of a session's state that was stored and one that was journaled apart from it. Pure.
-    ``policies``: those that turns may name; a tenant's first turn under one stores it.
+    ``policies``: those that turns may name; a tenant's first turn under one stores it. ``admit``: see
+    :class:`~guard.records.pool.Database`.
     """
 
     def __init__(
@@ -85,11 +86,12 @@ class PostgresRecords:
         meters: RecordMeters | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         connections: int = 8,
+        admit: Callable[[psycopg.AsyncConnection[Any]], Awaitable[None]] | None = None,
     ) -> None:
         self._seconds = settings.database_seconds
         self._keys = keys
         meters = meters or SilentMeters()
-        self._database = Database(database_url, seconds=self._seconds, connections=connections)
+        self._database = Database(database_url, seconds=self._seconds, connections=connections, admit=admit)
         self._memory = Memory()
         self._stamp = Stamper(clock)
         self._writer = Writer(keys, merge_state, policies)
