@@ -128,7 +128,7 @@ async def heartbeat(request: Request, case_id: UUID, reviewer: OneReviewer) -> R
     form = await checked_form(request)
     try:
         async with _scope(request, reviewer) as connection:
-            await leases.renew(connection, reviewer, case_id, _id(form, "token"), request.app.state.clock())
+            await leases.keep(connection, reviewer, case_id, _id(form, "token"), request.app.state.clock())
     except CaseRefused as refused:
         return Response(str(refused), refused.status, media_type="text/plain")
     return Response(status_code=204)
@@ -277,7 +277,7 @@ def _standing(case: CaseFile, reviewer: Reviewer, now: datetime) -> dict[str, An
     row = case.row
     closed = row["state"] == "closed"
     holds = not closed and row["holder"] == reviewer.id
-    taken = not closed and row["holder"] is not None and row["expires_at"] > now
+    taken = row["state"] == "acknowledged" and row["holder"] is not None and row["expires_at"] > now
     return {
         "closed": closed,
         "mine": holds and row["state"] == "acknowledged",

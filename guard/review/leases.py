@@ -2,7 +2,8 @@
 
 A lease is a row with a token. The page that was made with it sends the token back with every action; an action with
 another token changes nothing. It lasts ten minutes from the last sign of its holder and frees the case by itself. While
-nobody else took the case, its holder may still act after that: nothing can have happened in between.
+nobody else took the case, its holder may still act after that: nothing can have happened in between. It holds nobody off a
+case that new evidence has raised: who acknowledges that first has the case.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ __all__ = [
     "claim",
     "hand_off",
     "hold",
+    "keep",
     "lock",
     "move",
     "release",
@@ -90,11 +92,12 @@ async def claim(connection: Connection, reviewer: Reviewer, case_id: UUID, now: 
     case = await lock(connection, reviewer.tenant_id, case_id)
     if case.state is CaseState.CLOSED:
         raise CaseChanged("This case is closed. Its page says how, and offers to undo it for a day.")
-    values = {**_of(reviewer, case_id), "token": uuid4(), "now": now, "expires_at": now + LEASE}
+    waits = case.state is not CaseState.ACKNOWLEDGED
+    values = {**_of(reviewer, case_id), "token": uuid4(), "now": now, "expires_at": now + LEASE, "waits": waits}
     row = await _row(connection, "take_lease", values)
     if row is None:
         raise CaseHeld(await _holder(connection, reviewer, case_id, now))
-    if case.state is not CaseState.ACKNOWLEDGED:
+    if waits:
         moved = await move(
             connection,
             reviewer,
@@ -137,6 +140,14 @@ async def hold(connection: Connection, reviewer: Reviewer, case_id: UUID, token:
     case = await lock(connection, reviewer.tenant_id, case_id)
     await renew(connection, reviewer, case_id, token, now)
     return case
+
+
+async def keep(connection: Connection, reviewer: Reviewer, case_id: UUID, token: UUID, now: datetime) -> None:
+    """The holder's page is still open. Raises :class:`~guard.review.errors.CaseChanged` where new evidence raised the case
+    and nobody took it since, and as :func:`hold`."""
+    case = await hold(connection, reviewer, case_id, token, now)
+    if case.state is not CaseState.ACKNOWLEDGED:
+        raise CaseChanged(_moved(case))
 
 
 async def release(connection: Connection, reviewer: Reviewer, case_id: UUID, token: UUID, once: UUID, now: datetime) -> None:

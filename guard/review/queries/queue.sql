@@ -23,6 +23,7 @@ select p.*, e.detail -> 'rules' as rules, o.name as owner_name, l.reviewer as ho
     s.last_at, null::text as disposition, null::timestamptz as closed_at
 from page p
 left join case_leases l on l.tenant_id = %(tenant_id)s and l.case_id = p.id and l.expires_at > %(now)s
+    and p.state = 'acknowledged'
 left join reviewers h on h.tenant_id = %(tenant_id)s and h.id = l.reviewer
 left join reviewers o on o.tenant_id = %(tenant_id)s and o.id = p.owner
 left join sessions s on s.tenant_id = %(tenant_id)s and s.id = p.session_id

@@ -199,6 +199,30 @@ async def test_new_evidence_stops_a_closing_and_asks_for_a_new_acknowledgement(
     assert at.case_row(case)["severity"] == 4
 
 
+async def test_a_case_that_was_raised_is_whose_who_takes_it_first(
+    at: Desk, tenant: Identity, ann: Console, ben: Console
+) -> None:
+    _, case = await at.turn(tenant, "raised", "one", severity=3)
+    assert case is not None
+    await ann.post(f"/cases/{case}/claim")
+    token = at.token(case)
+    await ann.post(f"/cases/{case}/heartbeat", {"token": token}, expect=204)
+    await ben.post(f"/cases/{case}/claim", expect=409)
+    await at.turn(tenant, "raised", "two", severity=4)
+    lost = await ann.post(f"/cases/{case}/heartbeat", {"token": token}, expect=409)
+    assert "New evidence raised this case" in lost.text
+    await ann.post(f"/cases/{case}/note", {"token": token, "note": "they do not answer"})  # nobody took it: nothing is lost
+    assert f"/review/cases/{case}/claim" in (await ben.get("/queue")).text
+    assert "holds this case until" not in (await ben.get(f"/cases/{case}")).text
+    await ben.post(f"/cases/{case}/claim")
+    row = at.case_row(case)
+    assert (row["state"], row["owner"], row["severity"]) == ("acknowledged", ben.person.id, 4)
+    lost = await ann.post(f"/cases/{case}/heartbeat", {"token": token}, expect=409)
+    assert ben.person.name in lost.text
+    await ann.post(f"/cases/{case}/claim", expect=409)
+    await ben.post(f"/cases/{case}/heartbeat", {"token": at.token(case)}, expect=204)
+
+
 async def test_handing_off_and_back(at: Desk, tenant: Identity, ann: Console, ben: Console) -> None:
     case = await at.case(tenant)
     auditor = at.person(tenant, "audrey", "auditor")
