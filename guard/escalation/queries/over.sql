@@ -1,4 +1,14 @@
 -- Closes alerts whose cause is gone. Those of late deliveries and broken promises are matched with what is, elsewhere.
+with untold as (
+    -- Tenants with a case of severity 3 or more that waits and that the last message of it reached nobody.
+    select c.tenant_id from cases c
+    cross join lateral (
+        select e.kind from case_events e
+        where e.tenant_id = c.tenant_id and e.case_id = c.id and e.kind in ('notified', 'unreachable')
+        order by e.at desc limit 1
+    ) last
+    where c.severity >= 3 and c.state in ('open', 'notified', 'handed_off') and last.kind = 'unreachable'
+)
 update operational_alerts a set closed_at = now()
 where a.closed_at is null and case a.kind
     when 'escalation_channel_disabled' then not exists (
@@ -17,16 +27,7 @@ where a.closed_at is null and case a.kind
     when 'escalation_case_unheard' then exists (
         select from channels c
         where c.tenant_id = a.tenant_id and c.enabled and c.topics && array['case.opened', 'case.raised']
-    )
-    when 'escalation_case_unreachable' then not exists (
-        select from cases c
-        cross join lateral (
-            select e.kind from case_events e
-            where e.tenant_id = c.tenant_id and e.case_id = c.id and e.kind in ('notified', 'unreachable')
-            order by e.at desc limit 1
-        ) last
-        where c.tenant_id = a.tenant_id and c.severity >= 3 and c.state in ('open', 'notified', 'handed_off')
-            and last.kind = 'unreachable'
-    )
+    ) and not exists (select from untold u where u.tenant_id = a.tenant_id)
+    when 'escalation_case_unreachable' then not exists (select from untold u where u.tenant_id = a.tenant_id)
     else false
 end

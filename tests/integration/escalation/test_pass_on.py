@@ -257,7 +257,8 @@ def test_alerts_end_with_their_cause(house: House, receiver: Receiver) -> None:
     assert house.alerts(tenant) == {f"escalation_{kind}" for kind in standing}
     house.rows("update channels set enabled = true, disabled_reason = null where id = %s", [gone])
     alerts.close_over(store)
-    assert house.alerts(tenant) == {"escalation_delivery_dead", "escalation_case_unreachable"}
+    standing.remove("channel_disabled")
+    assert house.alerts(tenant) == {f"escalation_{kind}" for kind in standing}
     house.rows("update cases set state = 'handed_off', owner = %s where id = %s", [uuid4(), case])
     alerts.close_over(store)
     assert "escalation_case_unreachable" in house.alerts(tenant)  # who is to take it has not heard of it
@@ -265,6 +266,24 @@ def test_alerts_end_with_their_cause(house: House, receiver: Receiver) -> None:
     assert _on(house, lambda c: deliveries.read(c, tenant=f"t-{tenant.hex}", dead=True))
     assert _on(house, lambda c: _replay_all(c, tenant)) == 2
     assert house.round() == 2
+    alerts.close_over(store)
+    assert house.alerts(tenant) == set()
+
+
+def test_unheard_stands_while_the_case_was_told_to_nobody(house: House, receiver: Receiver) -> None:
+    tenant, store, path = house.tenant(), house.store(), f"/{uuid4()}"
+    channel = house.channel(tenant, receiver.on(path, behave.status(204)), topics=_CASES, severity_from=4)
+    case = house.case(tenant, 3)
+    house.tell(tenant, case_id=str(case), severity=3)
+    house.round()
+    assert house.events(case) == ["unreachable"]
+    alerts.close_over(store)
+    assert house.alerts(tenant) == {"escalation_case_unheard"}  # a channel takes cases, and not this one
+    house.rows("update channels set severity_from = 3 where id = %s", [channel])
+    alerts.close_over(store)
+    assert house.alerts(tenant) == {"escalation_case_unheard"}  # and nobody has heard of it since
+    house.tell(tenant, case_id=str(case), severity=3, topic="case.raised")
+    assert house.round() == 1
     alerts.close_over(store)
     assert house.alerts(tenant) == set()
 
