@@ -26,7 +26,7 @@ Topics = Annotated[
     list[str] | None,
     typer.Option("--topic", help="case.opened, case.raised or alert.opened; may be given more than once."),
 ]
-SeverityFrom = Annotated[int | None, typer.Option(min=0, max=4, help="The lowest severity it is told of.")]
+SeverityFrom = Annotated[int | None, typer.Option(min=0, max=4, help="The lowest severity of a case that it is told of.")]
 Rung = Annotated[int | None, typer.Option(min=1, max=9, help="1 is told first, the next where nobody answers.")]
 
 

@@ -1,5 +1,5 @@
 -- The next channel for messages that one did not take. It has to be on call for them, not to have them yet, and one takes
--- over from another once. For a case of severity 3 and above whoever is told of cases will do.
+-- over from another once. For a case of severity 3 and above whoever is told of cases will do; what is no case has no severity.
 -- ``reachable``: whether anybody still may get the message, or has.
 with missed as (
     select o.tenant_id, o.id, o.topic, o.synthetic, o.topic like 'case.%%' as of_case,
@@ -12,7 +12,7 @@ with missed as (
     from missed m
     join channels c on c.tenant_id = m.tenant_id and c.enabled and c.id <> %(channel_id)s
         and (m.topic = any (c.topics) or (m.of_case and c.topics && array['case.opened', 'case.raised']))
-        and (c.severity_from <= m.severity or (m.of_case and m.severity >= 3))
+        and (c.severity_from <= m.severity or not m.of_case or m.severity >= 3)
     where not exists (
             select from deliveries d
             where d.tenant_id = m.tenant_id and d.outbox_id = m.id

@@ -2,7 +2,7 @@
 -- that a crash leaves both or neither. Runs for all tenants; every join is within one tenant.
 -- A payload is only believed to have a severity or a rung where it is a number: one bad row must not stop the others.
 -- Of a case the lowest rung that has a channel is told at first, then as many rungs as the ladder has come to, at last
--- everybody who is told of any case.
+-- everybody who is told of any case. What is no case has no severity, and goes to whoever takes its topic.
 with waiting as (
     select o.tenant_id, o.id, o.topic, o.payload, o.synthetic, o.topic like 'case.%%' as of_case,
         case when jsonb_typeof(o.payload -> 'severity') = 'number' then (o.payload ->> 'severity')::numeric else 0 end as severity,
@@ -20,7 +20,7 @@ with waiting as (
     join channels c on c.tenant_id = w.tenant_id and c.enabled
         and (w.topic = any (c.topics)
             or (w.topic = 'case.unacknowledged' and c.topics && array['case.opened', 'case.raised']))
-        and (c.severity_from <= w.severity or w.everybody)
+        and (c.severity_from <= w.severity or w.everybody or not w.of_case)
 ), wanted as (
     select * from candidates where everybody or not of_case or place <= rung
 ), made as (

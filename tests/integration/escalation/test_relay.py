@@ -264,6 +264,24 @@ def test_alerts_are_opened_told_counted_and_closed(house: House) -> None:
     assert len(house.rows("select 1 from outbox where tenant_id = %s", [tenant])) == 2
 
 
+def test_an_alert_reaches_a_channel_that_takes_severe_cases_alone(house: House) -> None:
+    tenant = house.tenant()
+    failing = house.channel(tenant, "https://hooks.example.org/h", severity_from=0, topics=["alert.opened"])
+    pager = house.channel(tenant, "https://hooks.example.org/h", severity_from=3, rung=2)
+    other = house.channel(tenant, "https://hooks.example.org/h", severity_from=4, topics=["alert.opened"])
+    house.tell(tenant, severity=2, topic="case.opened")
+    _outbox(house).relay()
+    assert _deliveries(house, tenant) == []
+    store = house.store()
+    alerts.raise_alert(store, Alert.CASE_OVERDUE, tenant)
+    house.rows("update channels set enabled = false where id = %s", [other])
+    _outbox(house).relay()
+    assert {row["channel_id"] for row in _deliveries(house, tenant)} == {failing, pager}
+    house.rows("update channels set enabled = id = %s where tenant_id = %s", (other, tenant))
+    assert Ledger(store).give_up_stranded() == 2
+    assert {row["channel_id"] for row in _deliveries(house, tenant) if row["state"] == "pending"} == {other}
+
+
 def test_broken_promises_are_seen_and_forgotten(house: House) -> None:
     late, fine, small = house.tenant(), house.tenant(), house.tenant()
     now = datetime.now(UTC)
