@@ -77,12 +77,14 @@ class Ladder:
 
     def climb(self) -> int:
         """Tells the next rung of each case whose time has come; returns how many were told. One step a case, however many
-        were missed: what is due now is what counts."""
+        were missed: what is due now is what counts. Whom an earlier step of this ladder told is reminded, also where the
+        person has left since and rungs come more slowly."""
         told = 0
         with self._store.transaction():
             for row in self._store.rows("ladder", {"batch": _BATCH}):
                 case = {"tenant_id": row["tenant_id"], "case_id": row["id"]}
                 rung = rung_due(row["severity"], row["since"], row["now"], live=row["live"])
+                number = max(rung.number, row["rung"])
                 if rung.offset is not None and row["heard"]:
                     seconds = round(rung.offset.total_seconds())
                     told += self._store.run(
@@ -92,12 +94,12 @@ class Ladder:
                             "outbox_id": new_id(),
                             "event_id": new_id(),
                             "key": f"unacknowledged:{row['id']}:{row['since'].timestamp():.0f}:{seconds}",
-                            "rung": rung.number,
+                            "rung": number,
                             "everybody": rung.everybody,
                         },
                     )
                 look = next_look(row["severity"], row["since"], row["now"])
-                self._store.run("look", case | {"rung": rung.number, "at": look})
+                self._store.run("look", case | {"rung": number, "at": look})
         return told
 
     def expire(self) -> int:

@@ -1,7 +1,7 @@
 -- Cases that wait for somebody and whose next rung is due: those that nobody has acknowledged, and those that were handed off,
 -- to somebody or back to all, and that nobody has taken since. ``live``: the person said something in the last quarter of an
 -- hour. ``heard``: somebody is there to be told. A null ``next_rung_at`` has not been looked at; infinity: no step follows.
-select c.tenant_id, c.id, c.severity, now() as now,
+select c.tenant_id, c.id, c.severity, c.rung, now() as now,
     case when c.state <> 'handed_off' then c.raised_at else greatest(c.raised_at, (
         select max(e.at) from case_events e
         where e.tenant_id = c.tenant_id and e.case_id = c.id and e.kind = 'handed_off'

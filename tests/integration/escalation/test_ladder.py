@@ -108,6 +108,24 @@ def test_severity_3_waits_longer_for_somebody_who_has_left(
     assert Ladder(house.store()).climb() == 0
 
 
+def test_whoever_was_told_is_reminded_when_the_person_falls_silent(house: House) -> None:
+    tenant, session = house.tenant(), new_id()
+    channels = _on_rungs(house, tenant, 1, 2, 3, 4, 5)
+    house.rows(
+        "insert into sessions (tenant_id, id, key, started_at, last_at, state) values (%s, %s, %s, now(), now(), '{}')",
+        (tenant, session, os.urandom(32)),
+    )
+    case = house.case(tenant, 3, opened_at=_ago(46))
+    house.rows("update cases set session_id = %s where id = %s", [session, case])
+    _climb(house)
+    assert _told(house, channels, _steps(house, tenant)[-1]) == "c1 c2 c3 c4"
+    house.rows("update sessions set last_at = %s where id = %s", [_ago(20), session])
+    house.rows("update cases set raised_at = %s, next_rung_at = null where id = %s", [_ago(61), case])
+    _climb(house)
+    assert len(_steps(house, tenant)) == 2
+    assert _told(house, channels, _steps(house, tenant)[-1]) == "c1 c2 c3 c4"
+
+
 @pytest.mark.parametrize("state", ["acknowledged", "closed"])
 def test_who_has_a_case_is_left_alone(house: House, state: str) -> None:
     tenant = house.tenant()
@@ -151,7 +169,9 @@ def test_every_hand_off_begins_a_ladder_of_its_own(house: House) -> None:
             " values (%s, %s, %s, %s, 'handed_off', %s, 4)",
             (tenant, case, uuid4(), f"handed_off:{number}", _ago(minutes)),
         )
-        house.rows("update cases set state = 'handed_off', owner = %s, next_rung_at = null where id = %s", [uuid4(), case])
+        house.rows(
+            "update cases set state = 'handed_off', owner = %s, rung = 1, next_rung_at = null where id = %s", [uuid4(), case]
+        )
         assert Ladder(house.store()).climb() == 1
     steps = house.rows(
         "select payload from outbox where tenant_id = %s and topic = 'case.unacknowledged' order by created_at, id", [tenant]
