@@ -78,15 +78,16 @@ class Ladder:
     def climb(self) -> int:
         """Tells the next rung of each case whose time has come; returns how many were told. One step a case, however many
         were missed: what is due now is what counts. Whom an earlier step of this ladder told is reminded, also where the
-        person has left since and rungs come more slowly."""
+        person has left since and rungs come more slowly. Of a case that was abandoned the first rung is told at once."""
         told = 0
         with self._store.transaction():
             for row in self._store.rows("ladder", {"batch": _BATCH}):
                 case = {"tenant_id": row["tenant_id"], "case_id": row["id"]}
                 rung = rung_due(row["severity"], row["since"], row["now"], live=row["live"])
                 number = max(rung.number, row["rung"])
-                if rung.offset is not None and row["heard"]:
-                    seconds = round(rung.offset.total_seconds())
+                offset = timedelta(0) if row["abandoned"] and rung.offset is None else rung.offset
+                if offset is not None and row["heard"]:
+                    seconds = round(offset.total_seconds())
                     told += self._store.run(
                         "climb",
                         case
@@ -96,6 +97,7 @@ class Ladder:
                             "key": f"unacknowledged:{row['id']}:{row['since'].timestamp():.0f}:{seconds}",
                             "rung": number,
                             "everybody": rung.everybody,
+                            "reason": "abandoned" if row["abandoned"] else None,
                         },
                     )
                 look = next_look(row["severity"], row["since"], row["now"])

@@ -84,6 +84,8 @@ def _subject(topic: str, facts: Mapping[str, Any]) -> str:
             return f"Handrail: new evidence in {case}" if facts.get("reason") == "evidence" else f"Handrail: now {case}"
         case "case.unacknowledged" if facts.get("reason") == "handed_off":
             return f"Handrail: {case} was handed off and waits to be taken"
+        case "case.unacknowledged" if facts.get("reason") == "abandoned":
+            return f"Handrail: {case} was taken, and nobody is at it any more"
         case "case.unacknowledged":
             return f"Handrail: nobody has answered {case}"
         case "alert.opened":

@@ -133,7 +133,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "raised": "raised by new evidence",
         "evidence": "further evidence",
         "notified": "a channel took the message",
-        "unacknowledged": "nobody acknowledged in time; the next rung was told",
+        "unacknowledged": "nobody answered in time; the next rung was told",
         "unreachable": "a channel could not be reached",
         "replayed": "a message was sent again",
         "expired": "closed by its age, without anybody's decision",

@@ -6,7 +6,7 @@ with told as (
             'case_id', c.id, 'turn_id', c.last_turn, 'session_id', c.session_id, 'severity', c.severity,
             'acknowledge_by', c.acknowledge_by, 'act_by', c.act_by, 'opened_at', c.opened_at,
             'rung', %(rung)s::integer, 'everybody', %(everybody)s::boolean
-        )
+        ) || jsonb_strip_nulls(jsonb_build_object('reason', %(reason)s::text))
     from cases c
     where c.tenant_id = %(tenant_id)s and c.id = %(case_id)s
     on conflict (tenant_id, key) do nothing

@@ -1,13 +1,15 @@
 -- Closes alerts whose cause is gone. Those of late deliveries and broken promises are matched with what is, elsewhere.
 with untold as (
-    -- Tenants with a case of severity 3 or more that waits and that the last message of it reached nobody.
+    -- Tenants with a case of severity 3 or more that waits, or was abandoned, and of which the last message reached nobody.
     select c.tenant_id from cases c
+    left join case_leases l on l.tenant_id = c.tenant_id and l.case_id = c.id
     cross join lateral (
         select e.kind from case_events e
         where e.tenant_id = c.tenant_id and e.case_id = c.id and e.kind in ('notified', 'unreachable')
         order by e.at desc limit 1
     ) last
-    where c.severity >= 3 and c.state in ('open', 'notified', 'handed_off') and last.kind = 'unreachable'
+    where c.severity >= 3 and c.state <> 'closed' and last.kind = 'unreachable'
+        and (c.state <> 'acknowledged' or greatest(c.act_by, l.expires_at) <= now())
 )
 update operational_alerts a set closed_at = now()
 where a.closed_at is null and case a.kind

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from guard.escalation import alerts
 from guard.escalation.ladder import Ladder
 from guard.escalation.outbox import Outbox
 from guard.records.ids import new_id
@@ -47,6 +48,16 @@ def _steps(house: House, tenant: UUID) -> list[UUID]:
     """The ladder's messages."""
     statement = "select id from outbox where tenant_id = %s and topic = 'case.unacknowledged' order by created_at, id"
     return [row["id"] for row in house.rows(statement, [tenant])]
+
+
+def _lease(house: House, tenant: UUID, case: UUID, expires_at: datetime) -> None:
+    """Somebody's hold on the case."""
+    house.rows(
+        "insert into case_leases (tenant_id, case_id, token, reviewer, claimed_at, heartbeat_at, expires_at)"
+        " values (%s, %s, %s, %s, now(), now(), %s)"
+        " on conflict (tenant_id, case_id) do update set expires_at = excluded.expires_at",
+        (tenant, case, uuid4(), uuid4(), expires_at),
+    )
 
 
 def _climb(house: House) -> None:
@@ -132,7 +143,48 @@ def test_who_has_a_case_is_left_alone(house: House, state: str) -> None:
     house.channel(tenant, "https://hooks.example.org/h")
     case = house.case(tenant, 4, opened_at=_ago(30))
     house.rows("update cases set state = %s, owner = %s where id = %s", [state, uuid4(), case])
+    _lease(house, tenant, case, _ago(-5))
     assert Ladder(house.store()).climb() == 0
+
+
+def test_a_case_that_was_taken_and_abandoned_climbs_until_somebody_is_at_it(house: House) -> None:
+    tenant = house.tenant()
+    channels = _on_rungs(house, tenant, 1, 2)
+    case, fresh, small = (house.case(tenant, severity, opened_at=_ago(9)) for severity in (4, 3, 2))
+    house.rows("update cases set state = 'acknowledged', owner = %s where tenant_id = %s", [uuid4(), tenant])
+    house.rows("update cases set act_by = %s where id = %s", [_ago(60), small])
+    _climb(house)
+    assert _steps(house, tenant) == []  # the time to act is not over
+    house.rows("update cases set act_by = %s where id = %s", [_ago(2), case])
+    for _ in range(2):
+        _climb(house)
+        (step,) = _steps(house, tenant)
+        assert _told(house, channels, step) == "c1"
+    (row,) = house.rows("select payload from outbox where id = %s", [step])
+    assert (row["payload"]["case_id"], row["payload"]["reason"]) == (str(case), "abandoned")
+    house.rows("update cases set act_by = %s, next_rung_at = null where id = %s", [_ago(4), case])
+    _climb(house)
+    assert _told(house, channels, _steps(house, tenant)[-1]) == "c1 c2"
+    _lease(house, tenant, case, _ago(-5))  # somebody opens it
+    house.rows("update cases set next_rung_at = null where id = %s", [case])
+    _climb(house)
+    assert len(_steps(house, tenant)) == 2
+    _lease(house, tenant, case, _ago(1))  # and is gone again
+    house.rows("update cases set rung = 1 where id = %s", [case])
+    _climb(house)
+    assert _told(house, channels, _steps(house, tenant)[-1]) == "c1"
+    assert house.events(case) == ["unacknowledged"] * 3
+    assert house.events(fresh) + house.events(small) == []
+    house.rows("update channels set enabled = false where tenant_id = %s", [tenant])
+    house.rows("update cases set next_rung_at = null where id = %s", [case])
+    _lease(house, tenant, case, _ago(0.5))
+    _climb(house)
+    house.rows("update channels set enabled = true where tenant_id = %s", [tenant])
+    alerts.close_over(house.store())
+    assert house.alerts(tenant) == {"escalation_case_unheard"}  # nobody has heard that it waits again
+    _lease(house, tenant, case, _ago(-5))
+    alerts.close_over(house.store())
+    assert house.alerts(tenant) == set()
 
 
 @pytest.mark.parametrize("owner", [None, uuid4()])
@@ -154,6 +206,7 @@ def test_a_case_that_was_handed_off_climbs_again_from_then_on_until_it_is_taken(
     assert (step["payload"]["rung"], step["payload"]["everybody"]) == (2, False)
     house.rows("update cases set next_rung_at = null where id = %s", [case])
     with psycopg.connect(house.database_url) as claiming:  # somebody takes it at the moment of the next look
+        _lease(house, tenant, case, _ago(-5))
         claiming.execute("update cases set state = 'acknowledged', raised_at = %s where id = %s", [_ago(30), case])
         assert Ladder(house.store()).climb() == 0
     assert Ladder(house.store()).climb() == 0

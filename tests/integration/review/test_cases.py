@@ -247,6 +247,11 @@ async def test_handing_off_and_back(at: Desk, tenant: Identity, ann: Console, be
     assert (row["rung"], row["next_rung_at"]) == (1, None)  # somebody has to be told again
     await ann.post(f"/cases/{case}/claim")
     assert at.events(case) == ["opened", "acknowledged", "handed_off", "acknowledged", "handed_off", "acknowledged"]
+    at.world.run("update cases set rung = 2, next_rung_at = 'infinity' where id = %s", case)
+    at.offset = timedelta(minutes=11)
+    await ben.post(f"/cases/{case}/claim")
+    row = at.case_row(case)
+    assert (row["owner"], row["rung"], row["next_rung_at"]) == (ben.person.id, 1, None)  # should it be abandoned
 
 
 @pytest.mark.parametrize(

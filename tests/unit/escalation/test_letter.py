@@ -37,6 +37,8 @@ def _letter(topic: str = "case.opened", **payload: Any) -> Any:
         ("case.raised", {"reason": "severity"}, "Handrail: now a case of severity 4"),
         ("case.raised", {"reason": "evidence"}, "Handrail: new evidence in a case of severity 4"),
         ("case.unacknowledged", {"rung": 2}, "Handrail: nobody has answered a case of severity 4"),
+        ("case.unacknowledged", {"rung": 1, "reason": "abandoned"},
+         "Handrail: a case of severity 4 was taken, and nobody is at it any more"),
         ("case.unacknowledged", {"rung": 1, "reason": "handed_off"},
          "Handrail: a case of severity 4 was handed off and waits to be taken"),
         ("alert.opened", {"kind": "case_overdue"}, "Handrail: the installation needs attention (case_overdue)"),
