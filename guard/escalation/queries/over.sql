@@ -1,11 +1,13 @@
 -- Closes alerts whose cause is gone. Those of late deliveries and broken promises are matched with what is, elsewhere.
 with untold as (
-    -- Tenants with a case of severity 3 or more that waits, or was abandoned, and of which the last message reached nobody.
+    -- Tenants with a case of severity 3 or more that waits, or was abandoned, and of which the last message reached nobody. One that was raised
+    -- since does not count as told.
     select c.tenant_id from cases c
     left join case_leases l on l.tenant_id = c.tenant_id and l.case_id = c.id
     cross join lateral (
         select e.kind from case_events e
-        where e.tenant_id = c.tenant_id and e.case_id = c.id and e.kind in ('notified', 'unreachable')
+        where e.tenant_id = c.tenant_id and e.case_id = c.id
+            and (e.kind = 'unreachable' or (e.kind = 'notified' and e.severity >= c.severity))
         order by e.at desc limit 1
     ) last
     where c.severity >= 3 and c.state <> 'closed' and last.kind = 'unreachable'

@@ -7,7 +7,7 @@ where c.state in ('open', 'notified') and c.severity >= 3 and not c.synthetic an
     and c.raised_at < now() - interval '1 minute'
     and not exists (
         select from case_events e
-        where e.tenant_id = c.tenant_id and e.case_id = c.id and e.kind = 'notified' and e.severity >= 3
+        where e.tenant_id = c.tenant_id and e.case_id = c.id and e.kind = 'notified' and e.severity >= c.severity
     )
 group by t.name, t.people
 order by t.name

@@ -14,7 +14,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 from typer.testing import CliRunner
 
-from guard.cli.deliveries import app, sentence
+from guard.cli.deliveries import app, sentence, untold
 from guard.escalation import alerts, deliveries
 from guard.escalation.channels import rotate_secret
 from guard.escalation.errors import ChannelRefused, DeliveryNotFound
@@ -286,6 +286,37 @@ def test_unheard_stands_while_the_case_was_told_to_nobody(house: House, receiver
     assert house.round() == 1
     alerts.close_over(store)
     assert house.alerts(tenant) == set()
+
+
+def test_a_late_message_tells_nobody_of_a_higher_severity(house: House, receiver: Receiver) -> None:
+    tenant, store, path = house.tenant(), house.store(), f"/{uuid4()}"
+    house.channel(tenant, receiver.on(path, behave.first(1, behave.status(400))), topics=["case.opened"])
+    case = house.case(tenant, 4)  # opened with 2, and raised since
+    house.rows("update cases set raised_at = now() - interval '5 minutes' where id = %s", [case])
+    house.tell(tenant, case_id=str(case), severity=4)
+    house.round()
+    assert house.alerts(tenant) == {"escalation_case_unreachable", "escalation_delivery_dead"}
+
+    def state() -> tuple[str, int, list[int]]:
+        (row,) = house.rows("select state, version from cases where id = %s", [case])
+        told = house.rows("select severity from case_events where case_id = %s and kind = 'notified' order by at", [case])
+        return row["state"], row["version"], [event["severity"] for event in told]
+
+    for severity in (2, 3):
+        house.tell(tenant, case_id=str(case), severity=severity)
+        assert house.round() == 1
+    assert state() == ("open", 1, [2, 3])
+    alerts.close_over(store)
+    assert "escalation_case_unreachable" in house.alerts(tenant)
+    with psycopg.connect(house.database_url) as connection:
+        assert f"t-{tenant.hex}" in {row.tenant for row in untold(connection)}
+    house.tell(tenant, case_id=str(case), severity=10**300)  # a strange payload breaks nothing
+    assert house.round() == 1
+    assert state() == ("notified", 2, [2, 3, 4])
+    alerts.close_over(store)
+    assert "escalation_case_unreachable" not in house.alerts(tenant)
+    with psycopg.connect(house.database_url) as connection:
+        assert f"t-{tenant.hex}" not in {row.tenant for row in untold(connection)}
 
 
 async def _replay_all(connection: Any, tenant: UUID) -> int:
