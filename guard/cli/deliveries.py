@@ -30,6 +30,7 @@ _SENTENCES: Final = {
     "address_plain": "its address is plain http; use https",
     "address_private": "its address is loopback, private or reserved; use a public one, or set "
     "HANDRAIL_ALLOW_PRIVATE_WEBHOOKS",
+    "case_closed": "the case was closed before it could be told",
     "channel_disabled": "the channel was switched off, by its receiver (410) or by an operator",
     "connect_failed": "no connection to the receiver could be made",
     "gone": "the receiver said that it is gone (410), so the channel takes nothing more",
@@ -121,7 +122,7 @@ def deliveries_list(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """List messages and what became of them: waiting, retrying, delivered, acknowledged or unreachable."""
+    """List messages and what became of them: waiting, retrying, delivered, acknowledged, closed or unreachable."""
     from guard.cli.records import day, on_records, table
     from guard.escalation import deliveries
 
@@ -160,7 +161,8 @@ def deliveries_replay(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Send what was given up again, under the same webhook-id: a receiver that had it can tell."""
+    """Send what was given up again, under the same webhook-id: a receiver that had it can tell. What tells of a closed
+    case is settled and not sent."""
     from guard.cli.records import on_records, say
     from guard.escalation import deliveries
 

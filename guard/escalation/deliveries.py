@@ -28,8 +28,8 @@ _LISTED: Final = 20  # audit rows name so many messages; the count is whole
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One message on one channel. ``state``: waiting, retrying, delivered (the receiver or the mail server took it),
-    acknowledged (a person took the case since) or unreachable (given up). ``instead_of``: the channel it was passed on
-    from."""
+    acknowledged (a person took the case since), closed (the case was, before anybody tried) or unreachable (given up).
+    ``instead_of``: the channel it was passed on from."""
 
     tenant: str
     tenant_id: UUID
@@ -81,7 +81,8 @@ async def find(connection: AsyncConnection[Any], given: str, *, tenant: str | No
 
 async def replay(connection: AsyncConnection[Any], chosen: Sequence[Delivery], *, actor: str = "cli") -> int:
     """Makes ``chosen`` due again at once; returns how many are. Those of channels that are switched off stay given up, and
-    so does what was made again meanwhile. One transaction, with one row in each tenant's audit log."""
+    so does what was made again meanwhile. What tells of a case that is closed is settled and not sent. One transaction, with
+    one row in each tenant's audit log."""
     again: dict[UUID, list[str]] = {}
     async with connection.transaction():
         for delivery in chosen:

@@ -102,6 +102,7 @@ def register(app: Celery, desk: Desk) -> None:
 
     @app.task(name="handrail.give_up_stranded")  # type: ignore[untyped-decorator]
     def give_up_stranded() -> None:
+        desk.ledger.give_up_closed()
         desk.ledger.give_up_stranded()
 
     @app.task(name=NUDGE_JOURNAL)  # type: ignore[untyped-decorator]

@@ -187,6 +187,10 @@ async def test_deliveries_dead_letters_and_signs_of_life(town: Town) -> None:
     deliver("dead", timedelta(days=20))
     deliver("failed", MINUTE)
     deliver("failed", timedelta(days=40))
+    deliver("failed", 2 * MINUTE)
+    town.run(
+        "update deliveries set last_error = 'case_closed' where created_at = %s and state = 'failed'", town.now - 2 * MINUTE
+    )
     deliver("", 3 * MINUTE, relayed=False)
     town.run(
         "insert into heartbeats (process, host, pid, at) values ('worker', 'a', 1, %s), ('worker', 'b', 2, %s)",

@@ -14,6 +14,12 @@ with due as (
     where d.tenant_id = %(tenant_id)s and d.channel_id = %(channel_id)s
         and d.state = 'pending' and (d.next_at <= now() or d.attempts = 0) and c.enabled
         and (s.severity >= 3) = %(urgent)s
+        and not exists (
+            select from cases k
+            where k.tenant_id = d.tenant_id and k.state = 'closed' and o.topic like 'case.%%'
+                and k.id = case when o.payload ->> 'case_id' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                    then (o.payload ->> 'case_id')::uuid end
+        )
     order by s.severity desc, d.next_at
     limit %(batch)s
     for update of d skip locked

@@ -1,5 +1,5 @@
 -- Deliveries by what became of them: those that wait, however old, and the last day's. Acknowledged: a person took the case
--- after the message was made. Unreachable: given up.
+-- after the message was made. Unreachable: given up. Those whose case was closed before anybody tried are left out.
 select d.state, count(*)::bigint as deliveries, extract(epoch from min(d.created_at))::double precision as since
 from (
     select x.created_at,
@@ -22,5 +22,6 @@ from (
         select * from deliveries where tenant_id = t.id and outbox_id >= %(day)s and state <> 'pending' and not synthetic
     ) x
     join outbox o on o.tenant_id = x.tenant_id and o.id = x.outbox_id
+    where x.last_error is distinct from 'case_closed'
 ) d
 group by d.state

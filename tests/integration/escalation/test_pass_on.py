@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,13 +15,16 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 from typer.testing import CliRunner
 
-from guard.cli.deliveries import app, sentence, untold
+from guard.cli.deliveries import app, failing, sentence, untold
 from guard.escalation import alerts, deliveries
 from guard.escalation.channels import rotate_secret
+from guard.escalation.courier import Courier
 from guard.escalation.errors import ChannelRefused, DeliveryNotFound
 from guard.escalation.ledger import Attempt, Ledger
+from guard.escalation.outbox import Due, Outbox
 from guard.escalation.schedule import Answer, Schedule, settle
 from guard.escalation.signing import webhook_id
+from guard.records.admin import channel_secret
 from tests import scripted_server as behave
 from tests.integration.escalation.house import House
 from tests.integration.escalation.receiver import Receiver
@@ -286,6 +290,48 @@ def test_unheard_stands_while_the_case_was_told_to_nobody(house: House, receiver
     assert house.round() == 1
     alerts.close_over(store)
     assert house.alerts(tenant) == set()
+
+
+def test_nobody_is_told_of_a_case_that_was_closed(house: House, receiver: Receiver) -> None:
+    tenant, store, path = house.tenant(), house.store(), f"/{uuid4()}"
+    channel = house.channel(tenant, receiver.on(path, behave.status(204)), topics=_CASES)
+    case, closed = house.case(tenant, 4), house.case(tenant, 4)
+    message, moot = (house.tell(tenant, case_id=str(one)) for one in (case, closed))
+    Outbox(store, lambda batch: None).relay()
+    house.rows("update cases set state = 'closed' where id = %s", [closed])
+    courier = Courier(store, partial(channel_secret, house.keys), allow_private=True)
+    assert courier.deliver(tenant, channel, [Due(moot, 0)], urgent=True) == 0
+    assert courier.deliver(tenant, channel, [Due(message, 0)], urgent=True) == 1  # and what else is due on the way
+    assert [seen.message["data"]["case_id"] for seen in receiver.at(path)] == [str(case)]
+    ledger = Ledger(store)
+    assert (ledger.give_up_closed(), ledger.give_up_closed()) == (1, 0)
+    row = house.delivery(moot)
+    assert (row["state"], row["attempts"], row["last_error"]) == ("failed", 0, "case_closed")
+    assert {entry.outbox_id: entry.state for entry in _read(house, tenant)} == {message: "delivered", moot: "closed"}
+    assert _read(house, tenant, dead=True) == []
+    with psycopg.connect(house.database_url) as connection:
+        assert channel not in {row.id for row in failing(connection)}
+    assert house.alerts(tenant) == set()
+
+
+def test_a_replay_settles_what_tells_of_a_closed_case(house: House, receiver: Receiver) -> None:
+    tenant, path = house.tenant(), f"/{uuid4()}"
+    house.channel(tenant, receiver.on(path, behave.status(500)), topics=_CASES)
+    case = house.case(tenant, 2)
+    message = house.tell(tenant, case_id=str(case), severity=2)
+    house.round()
+    house.tell(tenant, case_id=str(case), severity=2, topic="case.raised")
+    house.round(waits=(0.0, 60.0))
+    house.rows("update cases set state = 'closed' where id = %s", [case])
+    assert Ledger(house.store()).give_up_closed() == 1
+    assert [entry.error for entry in _read(house, tenant, dead=True)] == ["status_500"] * 2  # the channel does fail
+    assert _on(house, lambda c: _replay_all(c, tenant)) == 0
+    assert house.delivery(message)["last_error"] == "case_closed"
+    assert _read(house, tenant, dead=True) == []
+    alerts.close_over(house.store())
+    assert house.alerts(tenant) == set()
+    house.round()
+    assert len(receiver.at(path)) == 2
 
 
 def test_a_late_message_tells_nobody_of_a_higher_severity(house: House, receiver: Receiver) -> None:
