@@ -64,8 +64,11 @@ class Store:
         return self._statements[name]
 
     def connection(self) -> psycopg.Connection[DictRow]:
-        """This thread's connection, in autocommit, alive a moment ago. Raises ``psycopg.OperationalError`` with the server
-        away."""
+        """This thread's connection, in autocommit, alive a moment ago; within :meth:`transaction` the transaction's own,
+        alive or not. Raises ``psycopg.OperationalError`` with the server away."""
+        begun: psycopg.Connection[DictRow] | None = getattr(self._local, "transaction", None)
+        if begun is not None:
+            return begun
         found: psycopg.Connection[DictRow] | None = getattr(self._local, "connection", None)
         if found is not None and getattr(self._local, "pid", 0) == os.getpid() and not found.closed:
             try:
@@ -81,10 +84,16 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[DictRow]]:
-        """One transaction."""
+        """One transaction of everything that this thread runs within it. A connection that breaks meanwhile is not replaced:
+        what came after would be written although what came before is not."""
         connection = self.connection()
-        with connection.transaction():
-            yield connection
+        before = getattr(self._local, "transaction", None)
+        try:
+            self._local.transaction = connection
+            with connection.transaction():
+                yield connection
+        finally:
+            self._local.transaction = before
 
     def rows(self, name: str, values: Mapping[str, Any] | None = None) -> list[DictRow]:
         """Runs a named statement that returns rows, in its own transaction unless one is open on this thread."""

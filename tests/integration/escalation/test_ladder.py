@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -15,7 +16,7 @@ from guard.escalation import alerts
 from guard.escalation.ladder import Ladder
 from guard.escalation.outbox import Outbox
 from guard.records.ids import new_id
-from tests.integration.escalation.house import House
+from tests.integration.escalation.house import House, OpenStore
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +102,31 @@ def test_a_step_is_told_once_by_however_many_and_what_was_missed_is_one_step(hou
     assert told == len(cases) == len(_steps(house, tenant))
     house.rows("update cases set next_rung_at = null where tenant_id = %s", [tenant])
     assert Ladder(house.store()).climb() == 0  # the same step
+
+
+class _Breaking(OpenStore):
+    """Its first connection is ended by the server after the statement ``after``."""
+
+    after = "climb"
+
+    def run(self, name: str, values: Mapping[str, Any] | None = None) -> int:
+        written = super().run(name, values)
+        if name == self.after:
+            self.after = ""
+            with psycopg.connect(self.conninfo, autocommit=True) as other:
+                other.execute("select pg_terminate_backend(%s, 5000)", [self.connection().info.backend_pid])
+        return written
+
+
+def test_a_step_is_not_lost_with_a_connection_that_breaks_after_it(house: House) -> None:
+    tenant = house.tenant()
+    house.channel(tenant, "https://hooks.example.org/h")
+    case = house.case(tenant, 2, opened_at=_ago(60 * 25))
+    store = _Breaking(house.database_url, house.opened)
+    with pytest.raises(psycopg.OperationalError):
+        Ladder(store).climb()
+    assert house.rows("select next_rung_at from cases where id = %s", [case]) == [{"next_rung_at": None}]
+    assert Ladder(store).climb() == len(_steps(house, tenant)) == 1
 
 
 @pytest.mark.parametrize(("silent_minutes", "waited", "steps"), [(1, 16, 1), (40, 16, 0), (40, 61, 1), (1, 121, 1)])
