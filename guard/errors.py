@@ -3,6 +3,7 @@
 HandrailError
 ├── SettingsInvalid      a setting is wrong; says which, where it was read and what it may be
 ├── RecordsUnavailable   PostgreSQL did not answer in time
+│   └── RecordsLate      it answers, and this one thing took too long
 ├── JournalFull          the crash journal has reached its bound
 ├── AlreadyRunning       another Handrail uses this data folder
 └── StartFailed          a process did not become ready in time
@@ -12,7 +13,15 @@ No message ever carries chat text.
 
 from __future__ import annotations
 
-__all__ = ["AlreadyRunning", "HandrailError", "JournalFull", "RecordsUnavailable", "SettingsInvalid", "StartFailed"]
+__all__ = [
+    "AlreadyRunning",
+    "HandrailError",
+    "JournalFull",
+    "RecordsLate",
+    "RecordsUnavailable",
+    "SettingsInvalid",
+    "StartFailed",
+]
 
 
 class HandrailError(Exception):
@@ -25,6 +34,10 @@ class SettingsInvalid(HandrailError):
 
 class RecordsUnavailable(HandrailError):
     """PostgreSQL cannot be reached or did not answer in time."""
+
+
+class RecordsLate(RecordsUnavailable):
+    """PostgreSQL answers, and this one thing took too long: it waits for a lock, or for the disk."""
 
 
 class JournalFull(HandrailError):

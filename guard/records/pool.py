@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import select
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Self, TypeVar
 
@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from guard.errors import HandrailError, RecordsUnavailable
+from guard.errors import HandrailError, RecordsLate, RecordsUnavailable
 
 __all__ = ["Database", "is_outage"]
 
@@ -24,6 +24,8 @@ _logger = logging.getLogger(__name__)
 
 _PROBE_FIRST: Final = 0.05
 _PROBE_LAST: Final = 1.0
+_ASK_AFTER: Final = 0.5  # of the time that work has: then PostgreSQL is asked whether it answers at all,
+_ASK_FOR: Final = 0.4  # within so much of it
 _WAITING: Final = 2048  # callers that may wait for a connection at one moment
 # Everything on a turn's path is found by a key. A plan that was made while the tables were small must not read them whole
 # once they are large.
@@ -37,6 +39,8 @@ _T = TypeVar("_T")
 
 def is_outage(error: BaseException) -> bool:
     """Whether ``error`` says that the database is away, rather than that one statement is wrong or slow."""
+    if isinstance(error, RecordsLate):
+        return False
     if isinstance(error, (RecordsUnavailable, PoolTimeout, PoolClosed, TooManyRequests, OSError, TimeoutError)):
         return True
     if isinstance(error, (psycopg.errors.QueryCanceled, psycopg.errors.PipelineAborted)):
@@ -85,6 +89,7 @@ class Database:
         self._away = False
         self._outage: asyncio.Future[None] | None = None
         self._late: set[asyncio.Task[Any]] = set()
+        self._asking: asyncio.Task[None] | None = None
         self._back: asyncio.Task[None] | None = None
         self._on_back: list[Callable[[], None]] = []
         self._on_away: list[Callable[[], None]] = []
@@ -150,23 +155,55 @@ class Database:
 
     async def wait(self, work: asyncio.Future[Any]) -> bool:
         """Waits until ``work`` is done, the database is found to be away, or the time is over: whichever is first. Returns
-        whether ``work`` is done. Does not cancel it."""
+        whether ``work`` is done. Does not cancel it. Work that is slow is a reason to ask whether the database answers."""
         if self._outage is None:
             self._outage = asyncio.get_running_loop().create_future()
         if not self._away:
-            await asyncio.wait([work, self._outage], timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
+            ends = [work, self._outage]
+            if not await self._first(ends, _ASK_AFTER):
+                if self._asking is None or self._asking.done():
+                    self._asking = self._behind(self._ask())
+                await self._first(ends, 1 - _ASK_AFTER)
         return work.done()
 
+    async def _first(self, ends: Sequence[asyncio.Future[Any]], share: float) -> bool:
+        """Waits for the first of ``ends``, at most ``share`` of the time; whether one is done."""
+        done, _ = await asyncio.wait(ends, timeout=share * self._seconds, return_when=asyncio.FIRST_COMPLETED)
+        return bool(done)
+
     async def bounded(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """The result of ``work``, or :class:`~guard.errors.RecordsUnavailable` as soon as the database is found to be away
-        or the time is over. Work that is late is cancelled behind the caller's back: that may take a while."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._late.add(task)
-        task.add_done_callback(self._forget)
+        """The result of ``work``. Raises :class:`~guard.errors.RecordsUnavailable` as soon as the database is found to be
+        away, and :class:`~guard.errors.RecordsLate` where it answers and the time is over. Work that is late is cancelled
+        behind the caller's back: that may take a while."""
+        task = self._behind(work)
         if await self.wait(task) and not task.cancelled():
             return task.result()
         task.cancel()
-        raise RecordsUnavailable("PostgreSQL does not answer")
+        if self._away:
+            raise RecordsUnavailable("PostgreSQL does not answer")
+        raise RecordsLate("PostgreSQL takes too long")
+
+    def _behind(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._late.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    async def _ask(self) -> None:
+        """One transaction may wait for a lock while all others go on. Only a server that does not answer a plain question
+        is away."""
+        answer = self._behind(self._answer())
+        if not await self._first([answer], _ASK_FOR) or answer.cancelled() or answer.exception() is not None:
+            answer.cancel()
+            self.note(RecordsUnavailable("PostgreSQL does not answer"))
+
+    async def _answer(self) -> None:
+        # Of the claims' pool: slow transactions are in the other one, and may have taken all of it.
+        connection = await self._take(self._claims)
+        try:
+            await connection.execute("select 1")
+        finally:
+            await self._claims.putconn(connection)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._late.discard(task)

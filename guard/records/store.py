@@ -16,7 +16,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
-from guard.errors import JournalFull, RecordsUnavailable
+from guard.errors import JournalFull, RecordsLate, RecordsUnavailable
 from guard.records.alerts import RECORDS_UNAVAILABLE, Alerts, RecordMeters, SilentMeters
 from guard.records.batch import GroupCommit
 from guard.records.claims import ClaimDesk
@@ -250,7 +250,8 @@ class PostgresRecords:
         try:
             await self._database.bounded(self._write(snapshots))
         except Exception as error:
-            if len(snapshots) == 1 or is_outage(error):
+            # Halves of what was late may be as late, one after the other: the journal takes them at once.
+            if len(snapshots) == 1 or is_outage(error) or isinstance(error, RecordsLate):
                 self._complain(error)
                 await self._shed(snapshots)
                 return
@@ -265,7 +266,7 @@ class PostgresRecords:
     def _complain(self, error: BaseException) -> None:
         self._database.note(error)
         if not is_outage(error):
-            _logger.error("PostgreSQL refused a turn (%s); it goes to the journal", type(error).__name__)
+            _logger.error("PostgreSQL did not take a turn (%s); it goes to the journal", type(error).__name__)
 
     # ---- the journal
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from detectors.signals import Scores, Side
@@ -311,12 +312,40 @@ async def test_a_hanging_server_holds_nobody_up(world: World, cluster: Cluster) 
             stopped = await records.claim(world.claim(tenant, "u", session="s"))
             assert not stopped.recorded
             assert time.monotonic() - started < 2 * world.settings.database_seconds + 0.5
+            assert records.away
         finally:
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
         await _until(lambda: world.count("turns", tenant) == 1)
         await _settled(world, records)
     assert world.count("case_events", tenant) == 1
+
+
+async def test_a_transaction_that_waits_for_a_lock_holds_up_itself_alone(world: World) -> None:
+    tenant = world.tenant()
+    before = world.rows("select count(*) from operational_alerts where kind = 'records_unavailable'")
+    async with world.records() as records:
+        held, free = world.claim(tenant, "t", session="held"), world.claim(tenant, "f", session="free")
+        entry = world.entry(held, await records.claim(held), severity=3)
+        assert await records.commit(entry) is not None
+        after = world.claim(tenant, "u", session="held")
+        late = world.entry(after, await records.claim(after), severity=3)
+        with psycopg.connect(world.url) as page:
+            page.execute("select from cases where tenant_id = %s for update", [tenant.tenant_id])
+            writing = asyncio.create_task(records.commit(late))
+            grouped = records.enqueue(world.entry(after, await records.claim(after), severity=3))
+            while not writing.done():
+                assert (await records.claim(free)).recorded
+                assert not records.away
+                await asyncio.sleep(0.02)
+            assert await writing is None
+            assert await records.commit(world.entry(free, await records.claim(free), severity=3)) is not None
+            await grouped
+            assert not records.away
+        await _settled(world, records)
+    assert world.count("turn_keys", tenant) == 3
+    assert world.count("case_events", tenant) == 3
+    assert world.rows("select count(*) from operational_alerts where kind = 'records_unavailable'") == before
 
 
 _WORKING = """
