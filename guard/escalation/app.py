@@ -26,6 +26,7 @@ SOFT_SECONDS: Final = 40
 """A task that runs longer is asked to end."""
 HARD_SECONDS: Final = 50
 """A task that runs longer is killed, and its message comes again."""
+_BROKER_SECONDS: Final = 5  # to connect, and for Redis to answer
 _VISIBILITY_SECONDS: Final = 90  # longer than the longest task, else a running task's message would come again
 
 _POSTGRESQL: Final = ("postgresql", "postgres", "pgmq")
@@ -77,14 +78,19 @@ def create_app(settings: Settings) -> Celery:
             "polling_interval": 1,
         }
     elif url.startswith("redis"):
-        options = {"visibility_timeout": _VISIBILITY_SECONDS, "socket_connect_timeout": 5, "socket_keepalive": True}
+        options = {
+            "visibility_timeout": _VISIBILITY_SECONDS,
+            "socket_connect_timeout": _BROKER_SECONDS,
+            "socket_timeout": _BROKER_SECONDS,
+            "socket_keepalive": True,
+        }
     else:
         options = {"confirm_publish": True, "max_retries": 3}
     app = Celery("handrail", broker=url, set_as_current=False, fixups=[])
     app.conf.update(
         broker_transport="guard.escalation.broker:Transport" if conninfo is not None else None,
         broker_transport_options=options,
-        broker_connection_timeout=5,
+        broker_connection_timeout=_BROKER_SECONDS,
         broker_connection_retry=True,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,

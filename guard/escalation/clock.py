@@ -1,7 +1,8 @@
 """The worker's clock: relays as soon as something is to be told, hands out what is due, and leads the periodic jobs.
 
 Every worker relays (the rows are locked, each goes once); one of them leads: the one that holds a session lock in the
-database, which ends with its process. A job that two leaders sent would be repeated, not wrong.
+database, which ends with its process. A job that two leaders sent would be repeated, not wrong. What goes to the broker goes
+from a thread of its own: a broker that hangs holds up neither the relay nor the ladder.
 """
 
 from __future__ import annotations
@@ -68,16 +69,22 @@ class Clock(threading.Thread):
         self._meter = meter
         self._poll = poll_seconds
         self._stopping = threading.Event()
+        self._hands = threading.Thread(target=self._serve_broker, name="hands", daemon=True)
+        self._relayed = threading.Event()
         self.leads = False
 
     def stop(self, seconds: float = 2.0) -> None:
         """Ends it and waits for it."""
+        until = time.monotonic() + seconds
         self._stopping.set()
-        if self.is_alive():
-            self.join(seconds)
+        self._relayed.set()
+        for thread in (self, self._hands):
+            if thread.is_alive():
+                thread.join(max(0.0, until - time.monotonic()))
 
     def run(self) -> None:
         """Goes on through every outage of the database and the broker."""
+        self._hands.start()
         pause = 0.1
         while not self._stopping.is_set():
             began = time.monotonic()
@@ -98,25 +105,39 @@ class Clock(threading.Thread):
         # Its own connection: the lock and the notifications belong to it, and nothing else runs on it.
         with psycopg.connect(self._store.conninfo, autocommit=True) as listener:
             listener.execute("listen handrail_outbox")
-            sent: dict[str, float] = {}
             beaten = climbed = 0.0
             while not self._stopping.is_set():
                 self._relay()
-                self._hand_out()
+                self._relayed.set()
                 now = time.monotonic()
                 if now - beaten >= _BEAT_SECONDS:
                     self._store.run("heartbeat", {"process": "worker", "host": socket.gethostname(), "pid": os.getpid()})
                     beaten = now
                     if self.leads:
                         self._measure()
-                if self._lead(listener):
-                    # Here and not through the broker: with the broker away somebody still has to be told, once it is back.
-                    if now - climbed >= _CLIMB_SECONDS:
-                        self._climb()
-                        climbed = now
-                    self._send_jobs(sent, now)
+                # Here and not through the broker: with the broker away somebody still has to be told, once it is back.
+                if self._lead(listener) and now - climbed >= _CLIMB_SECONDS:
+                    self._climb()
+                    climbed = now
                 with suppress(StopIteration):
                     next(listener.notifies(timeout=self._poll, stop_after=1))
+
+    def _serve_broker(self) -> None:
+        sent: dict[str, float] = {}
+        while not self._stopping.is_set():
+            self._relayed.wait(self._poll)
+            self._relayed.clear()
+            try:
+                self._hand_out()
+                if self.leads:
+                    self._send_jobs(sent, time.monotonic())
+            except psycopg.Error as error:
+                _log.warning("nothing goes to the broker until the database is back", extra={"error": type(error)})
+                self._stopping.wait(_LONGEST_PAUSE)
+            except Exception as error:
+                _log.error("handing out failed and goes on", exc_info=error)
+                self._stopping.wait(_LONGEST_PAUSE)
+        self._store.close()
 
     def _measure(self) -> None:
         # In this process and by the leader alone: a gauge that pool processes set would outlive them.

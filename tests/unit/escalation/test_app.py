@@ -66,6 +66,8 @@ def test_redis_and_rabbitmq_by_their_address(url: str, driver: str) -> None:
         return
     app = create_app(wanted)
     assert app.conf.broker_url == url
+    if driver == "redis":
+        assert app.conf.broker_transport_options["socket_timeout"] == 5
     assert app.conf.broker_transport is None
 
 
