@@ -13,13 +13,15 @@ from urllib.parse import SplitResult, urlsplit
 
 from guard.escalation.errors import AddressRefused
 
-__all__ = ["Destination", "Resolve", "destination", "is_public", "system_resolve"]
+__all__ = ["MOST_ADDRESSES", "Destination", "Resolve", "destination", "is_public", "system_resolve"]
 
 Resolve = Callable[[str, int], Sequence[str]]
 """Addresses of a host, literal. Raises ``OSError`` where it has none. Must return within a few seconds."""
 
+MOST_ADDRESSES: Final = 4
+"""As many of a host's addresses are tried in one attempt."""
+
 _RESOLVE_SECONDS: Final = 4.0
-_MOST_ADDRESSES: Final = 4
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
 
 
@@ -76,7 +78,7 @@ def destination(url: str, *, allow_private: bool, resolve: Resolve) -> Destinati
             f"the webhook at {host} is on a loopback, private or reserved address; use a public one, "
             "or set HANDRAIL_ALLOW_PRIVATE_WEBHOOKS",
         )
-    return Destination(parts.scheme, host, port, _target(parts), addresses[:_MOST_ADDRESSES])
+    return Destination(parts.scheme, host, port, _target(parts), addresses[:MOST_ADDRESSES])
 
 
 def _literal(host: str) -> tuple[str, ...]:

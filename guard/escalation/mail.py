@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from guard.errors import SettingsInvalid
-from guard.escalation.addresses import Resolve, system_resolve
+from guard.escalation.addresses import MOST_ADDRESSES, Resolve, system_resolve
 from guard.escalation.errors import AddressRefused
 from guard.escalation.letter import compose, mail_address
 from guard.escalation.schedule import Answer
@@ -124,7 +124,7 @@ class Mailer:
         try:
             return self._converse(session, message)
         except Exception as error:
-            if session.was_cut:
+            if session.over:
                 return Answer(error="timeout")
             return _answer(error)
         finally:
@@ -170,23 +170,33 @@ class _Session(smtplib.SMTP):
         self._read = 0
         self.was_cut = False
 
+    @property
+    def over(self) -> bool:
+        """Whether the attempt's time is over."""
+        return self.was_cut or time.monotonic() >= self._until
+
     def open(self, addresses: Sequence[str]) -> None:
-        """Connects to the first address that answers, and reads the greeting."""
-        for number, address in enumerate(addresses, 1):
-            try:
-                plain = socket.create_connection((address, self._server.port), timeout=self._limits.connect_seconds)
-            except OSError:
-                if number == len(addresses):
-                    raise _ConnectFailed from None
-                continue
-            plain.settimeout(max(0.1, self._until - time.monotonic()))
-            self.sock = plain
-            if self._server.security is Security.TLS:
-                self.sock = self._context.wrap_socket(plain, server_hostname=self._server.host)
-            break
+        """Connects to the first of a few addresses that answers, and reads the greeting. Raises ``TimeoutError`` where
+        the attempt's time is over before."""
+        plain = self._connect(addresses)
+        plain.settimeout(max(0.1, self._until - time.monotonic()))
+        self.sock = plain
+        if self.was_cut:  # before there was a socket to end
+            raise TimeoutError
+        if self._server.security is Security.TLS:
+            self.sock = self._context.wrap_socket(plain, server_hostname=self._server.host)
         code, _ = self.getreply()
         if code != 220:
             raise smtplib.SMTPConnectError(code, b"")
+
+    def _connect(self, addresses: Sequence[str]) -> socket.socket:
+        for address in addresses[:MOST_ADDRESSES]:
+            left = self._until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            with suppress(OSError):
+                return socket.create_connection((address, self._server.port), min(self._limits.connect_seconds, left))
+        raise _ConnectFailed
 
     def getreply(self) -> tuple[int, bytes]:
         """As smtplib's; an endless reply is an error."""

@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,33 @@ def test_a_server_that_is_away_and_a_name_that_is_not() -> None:
 
     mailer = Mailer(MailServer(_NAME, 25, Security.NONE, "a@example.com"), limits=_LIMITS, resolve=nowhere)
     assert _send(mailer) == Answer(error="name_not_found")
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port that answers no attempt to connect, as behind a firewall that drops it: its queue is full."""
+    with ExitStack() as held:
+        listening = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        while True:
+            waiting = held.enter_context(socket.socket())
+            waiting.settimeout(0.2)
+            try:
+                waiting.connect(listening.getsockname())
+            except TimeoutError:
+                break
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.parametrize(("connect_seconds", "error", "seconds"), [(0.1, "connect_failed", 0.4), (1.0, "timeout", 1.5)])
+def test_an_attempt_at_many_silent_addresses_ends_in_time(
+    silent: int, connect_seconds: float, error: str, seconds: float
+) -> None:
+    limits = Limits(connect_seconds=connect_seconds, total_seconds=1.5)
+    server = MailServer(_NAME, silent, Security.NONE, "handrail@example.com")
+    mailer = Mailer(server, limits=limits, resolve=lambda host, port: ["127.0.0.1"] * 40)
+    began = time.monotonic()
+    assert _send(mailer) == Answer(error=error)
+    assert seconds <= time.monotonic() - began < seconds + 1
 
 
 @pytest.mark.parametrize("to", ["a@example.org\r\nBcc: b@example.org", "a@example.org, b@example.org", "nobody"])
