@@ -2,7 +2,8 @@
 
 One file a process, locked while the process lives; who finds an unlocked file replays and removes it. A frame is its
 length, a checksum and a sealed entry (it may hold text that the database would encrypt); the file is fsynced before an
-append returns. A frame that a crash tore off at the end was never acknowledged and is left out.
+append returns. A frame that a crash tore off at the end was never acknowledged and is left out; after damage anywhere else
+reading goes on with the next frame whose checksum is right.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import logging
+import mmap
 import os
 import struct
 import threading
@@ -35,6 +37,7 @@ _LARGEST: Final = 64 * 1024 * 1024
 _PURPOSE: Final = "journal"
 _SUFFIX: Final = ".journal"
 _OVERHEAD: Final = 64  # of a frame, at most
+_SMALLEST: Final = 16  # the entry's id
 _AT_ONCE: Final = 64  # entries read at a time
 
 
@@ -107,20 +110,34 @@ class JournalFile:
         while at + _HEAD.size <= self.size:
             length, checksum = _HEAD.unpack(os.pread(self._handle, _HEAD.size, at))
             end = at + _HEAD.size + length
-            if length > _LARGEST or end > self.size:
-                return  # torn off by a crash: never acknowledged
-            payload = os.pread(self._handle, length, at + _HEAD.size)
-            at = end
-            if zlib.crc32(payload) != checksum or length < 16:
-                self.damaged += end < self.size  # the last frame may be torn as well
+            whole = _SMALLEST <= length <= _LARGEST and end <= self.size
+            payload = os.pread(self._handle, length, at + _HEAD.size) if whole else b""
+            if not whole or zlib.crc32(payload) != checksum:
+                found = self._next(at + 1)
+                if found is None:
+                    return  # torn off by a crash: never acknowledged
+                self.damaged += 1
+                at = found
                 continue
-            entry_id = UUID(bytes=payload[:16])
+            at = end
+            entry_id = UUID(bytes=payload[:_SMALLEST])
             try:
-                plain = self._keys.open(_PURPOSE, payload[16:], entry_id.bytes)
+                plain = self._keys.open(_PURPOSE, payload[_SMALLEST:], entry_id.bytes)
             except KeyUnusable:
                 self.damaged += 1
                 continue
             yield end, entry_id, plain
+
+    def _next(self, start: int) -> int | None:
+        """Where the next whole frame begins, from offset ``start`` on: a damaged length does not say it."""
+        with mmap.mmap(self._handle, self.size, prot=mmap.PROT_READ) as held, memoryview(held) as content:
+            for at in range(start, self.size - _HEAD.size):
+                length, checksum = _HEAD.unpack_from(content, at)
+                begin = at + _HEAD.size
+                fits = _SMALLEST <= length <= min(_LARGEST, self.size - begin)
+                if fits and zlib.crc32(content[begin : begin + length]) == checksum:
+                    return at
+        return None
 
     def clear(self) -> None:
         """Forgets all frames: they are in the database now."""
@@ -137,6 +154,7 @@ class JournalFile:
         if self._handle < 0:
             return
         if remove and self.damaged:
+            _logger.error("a crash journal is damaged; it is kept as *.damaged, and what could be read of it is stored")
             self.path.rename(self.path.with_suffix(".damaged"))
         elif remove:
             self.path.unlink(missing_ok=True)
@@ -208,7 +226,7 @@ class Journal:
         """
         replayed = at = 0
         while True:
-            frames = await asyncio.to_thread(self._read, self._file, at)
+            frames = await asyncio.to_thread(self._read, at)
             for end, entry_id, plain in frames:
                 await write(entry_id, plain)
                 replayed, at = replayed + 1, end
@@ -216,15 +234,20 @@ class Journal:
                 self._watch(self.size)
                 return replayed
 
-    def _read(self, file: JournalFile, start: int) -> list[tuple[int, UUID, bytes]]:
+    def _read(self, start: int) -> list[tuple[int, UUID, bytes]]:
         with self._lock:
-            return list(islice(file.read(start), _AT_ONCE))
+            return _frames(self._file, start)
 
     def _clear(self, read_up_to: int) -> bool:
         with self._lock:
-            if read_up_to < self._file.size and not self._file.empty and self._file.readable(read_up_to):
+            left = read_up_to < self._file.size and not self._file.empty
+            if left and self._file.readable(read_up_to):
                 return False  # something was appended meanwhile
-            if not self._file.empty:
+            self._file.damaged += left  # no crash tore off what this process wrote
+            if self._file.damaged:
+                damaged, self._file = self._file, JournalFile.create(self.folder, self._keys)
+                damaged.close(remove=True)
+            elif not self._file.empty:
                 self._file.clear()
             return True
 
@@ -237,14 +260,12 @@ class Journal:
                 continue
             done, at = False, 0
             try:
-                while frames := await asyncio.to_thread(self._read, file, at):
+                while frames := await asyncio.to_thread(_frames, file, at):
                     for end, entry_id, plain in frames:
                         await write(entry_id, plain)
                         replayed, at = replayed + 1, end
                 done = True
             finally:
-                if done and file.damaged:
-                    _logger.error("%d entries of a crash journal are damaged; it is kept as *.damaged", file.damaged)
                 file.close(remove=done)
         return replayed
 
@@ -259,6 +280,10 @@ class Journal:
         if self._leader is not None:
             await asyncio.wait([self._leader])
         self._file.close(remove=self._file.empty)
+
+
+def _frames(file: JournalFile, start: int) -> list[tuple[int, UUID, bytes]]:
+    return list(islice(file.read(start), _AT_ONCE))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -172,6 +172,53 @@ async def test_damage_in_the_middle_is_skipped_counted_and_kept(tmp_path: Path) 
     await successor.close()
 
 
+def _damage_length(path: Path, frame: int, byte: int, flip: int) -> None:
+    content = bytearray(path.read_bytes())
+    at = 4
+    for _ in range(frame):
+        at += 8 + int.from_bytes(content[at : at + 4])
+    content[at + byte] ^= flip
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("frame", [0, 1])
+@pytest.mark.parametrize(("byte", "flip"), [(0, 0x01), (0, 0xFF), (1, 0x01), (2, 0x40), (3, 0x01), (3, 0xFF)])
+async def test_a_damaged_length_costs_its_own_entry_alone(tmp_path: Path, frame: int, byte: int, flip: int) -> None:
+    dead, successor = _journal(tmp_path), _journal(tmp_path)
+    entries = [bytes([number]) * 100 for number in range(3)]
+    for entry in entries:
+        await dead.append(entry)
+    await dead.close()
+    [path] = [path for path in (tmp_path / "journal").iterdir() if path.stat().st_size > 4]
+    _damage_length(path, frame, byte, flip)
+    sink = Sink()
+    assert await successor.adopt(sink) == 2
+    del entries[frame]
+    assert sink.entries == entries
+    assert path.with_suffix(".damaged").exists()
+    await successor.close()
+
+
+@pytest.mark.parametrize("frame", [0, 2])
+async def test_damage_in_the_journal_of_this_process_is_kept_as_well(tmp_path: Path, frame: int) -> None:
+    journal = _journal(tmp_path)
+    entries = [bytes([number]) * 100 for number in range(3)]
+    for entry in entries:
+        await journal.append(entry)
+    [path] = (tmp_path / "journal").iterdir()
+    _damage_length(path, frame, 0, 0xFF)
+    content, sink = path.read_bytes(), Sink()
+    assert await journal.replay(sink) == 2
+    assert path.with_suffix(".damaged").read_bytes() == content
+    assert journal.size == 0
+    await journal.append(b"after")
+    assert await journal.replay(sink) == 1
+    del entries[frame]
+    assert sink.entries == [*entries, b"after"]
+    await journal.close()
+    assert [path.suffix for path in (tmp_path / "journal").iterdir()] == [".damaged"]
+
+
 async def test_entries_of_another_master_key_are_not_lost_in_silence(tmp_path: Path) -> None:
     dead = Journal(tmp_path / "journal", Keys.load(tmp_path / "other"), max_bytes=_BIG)
     await dead.append(b"foreign")
