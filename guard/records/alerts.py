@@ -36,6 +36,7 @@ RECORDS_UNAVAILABLE: Final = "records_unavailable"
 
 _MOST_KINDS: Final = 1024
 _PAUSE: Final = 0.2
+_LONGEST_PAUSE: Final = 5.0  # between tries of what PostgreSQL refuses
 
 
 class RecordMeters(Protocol):
@@ -133,10 +134,15 @@ class Alerts:
             await asyncio.wait([self._task])
 
     async def _write_all(self) -> None:
+        pause = _PAUSE
         while self._changes:
-            await asyncio.sleep(_PAUSE)
-            if not await self._write():
+            await asyncio.sleep(pause)
+            if await self._write():
+                pause = _PAUSE
+            elif self._database.away:
                 return  # resumed when the database is back
+            else:
+                pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _write(self) -> bool:
         async with self._writing:

@@ -348,6 +348,22 @@ async def test_a_transaction_that_waits_for_a_lock_holds_up_itself_alone(world: 
     assert world.rows("select count(*) from operational_alerts where kind = 'records_unavailable'") == before
 
 
+async def test_an_alert_that_met_a_lock_is_told_when_the_lock_is_gone(world: World) -> None:
+    kind = "test_locked"
+    waiting = (
+        "select 1 from pg_locks where not granted and relation = 'operational_alerts'::regclass"
+        " and database = (select oid from pg_database where datname = current_database())"
+    )
+    async with world.records() as records:
+        with psycopg.connect(world.url) as page:
+            page.execute("lock table operational_alerts in access exclusive mode")
+            records.alert(kind)
+            await _until(lambda: world.rows(waiting))
+            await _until(lambda: not world.rows(waiting))  # given up
+        assert not records.away
+        await _until(lambda: world.rows("select 1 from operational_alerts where kind = %s", kind))
+
+
 _WORKING = """
 import asyncio, sys
 from pathlib import Path
