@@ -2,6 +2,7 @@
 
 HandrailError
 ├── DatabaseTooOld       PostgreSQL older than 15
+├── DatabaseBusy         somebody holds a lock that a migration needs
 ├── RightsMissing        the database's user may not make or take on a role
 ├── SchemaUnknown        the database was migrated by a newer version
 ├── VocabularyMismatch   a vocabulary version is stored with other signals
@@ -17,6 +18,7 @@ from __future__ import annotations
 from guard.errors import HandrailError
 
 __all__ = [
+    "DatabaseBusy",
     "DatabaseTooOld",
     "KeyUnusable",
     "NameTaken",
@@ -31,6 +33,10 @@ __all__ = [
 
 class DatabaseTooOld(HandrailError):
     """PostgreSQL is older than 15."""
+
+
+class DatabaseBusy(HandrailError):
+    """Somebody holds a lock that a migration needs, or migrates this database at the moment."""
 
 
 class RightsMissing(HandrailError):

@@ -1,13 +1,15 @@
 """Brings a database to this version of the code. Safe to call from several processes at once.
 
 Migrations are plain SQL in the package ``migrations``; yoyo keeps track of them. A migration and the note that it was
-applied are one transaction, so that a crash leaves either both or none.
+applied are one transaction, so that a crash leaves either both or none. Whoever reads or writes a table waits behind a
+migration that waits for it: so each waits a second at most, and then lets the others go first before it tries again.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
 from typing import Final
@@ -17,17 +19,21 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from yoyo import get_backend, read_migrations  # type: ignore[import-untyped]
 from yoyo.backends import DatabaseBackend  # type: ignore[import-untyped]
-from yoyo.migrations import MigrationList  # type: ignore[import-untyped]
+from yoyo.migrations import Migration, MigrationList  # type: ignore[import-untyped]
 
 from detectors.signals import BY_ID, VOCABULARY_VERSION, Side, vocabulary
 from guard.errors import RecordsUnavailable
-from guard.records.errors import DatabaseTooOld, RightsMissing, SchemaUnknown, VocabularyMismatch
+from guard.records.errors import DatabaseBusy, DatabaseTooOld, RightsMissing, SchemaUnknown, VocabularyMismatch
 
 __all__ = ["MigrationStatus", "migrate", "rollback", "status"]
 
 _LOCK: Final = 0x68616E64  # one number for every process that migrates this database
 _CONNECT_SECONDS: Final = 5
 _OLDEST: Final = 150000
+_LOCK_SECONDS: Final = 1
+_PAUSE_SECONDS: Final = 2.0
+_TRIES: Final = 20
+_LOOK_SECONDS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ def migrate(database_url: str) -> tuple[str, ...]:
 
     Raises :class:`~guard.errors.RecordsUnavailable` where the database cannot be reached,
     :class:`~guard.records.errors.DatabaseTooOld` below PostgreSQL 15,
+    :class:`~guard.records.errors.DatabaseBusy` where somebody holds a lock for about a minute that a migration needs,
     :class:`~guard.records.errors.RightsMissing` where the user may not do what a migration does,
     :class:`~guard.records.errors.SchemaUnknown` where the database is ahead of this code, and
     :class:`~guard.records.errors.VocabularyMismatch` where this vocabulary version is stored with other signals.
@@ -59,35 +66,52 @@ def migrate(database_url: str) -> tuple[str, ...]:
         names = []
         for migration in backend.to_apply(files):
             try:
-                with backend.transaction():
-                    migration.process_steps(backend, "apply")
-                    backend.mark_one(migration, log=False)
+                _step(backend, migration, "apply")
             except psycopg.errors.InsufficientPrivilege as error:
                 raise _rights_missing(migration.id, error) from None
             names.append(migration.id)
         _store_vocabulary(connection)
-        connection.execute("select ensure_partitions(now())")
+        # It waits for no lock for long either; the gateways and the worker try again.
+        with suppress(psycopg.errors.LockNotAvailable):
+            connection.execute("select ensure_partitions(now())")
         return tuple(names)
 
 
 def rollback(database_url: str, *, count: int = 1) -> tuple[str, ...]:
-    """Takes back the last ``count`` migrations, newest first. Their tables and rows are gone. Returns their names."""
+    """Takes back the last ``count`` migrations, newest first. Their tables and rows are gone. Returns their names. Raises
+    :class:`~guard.records.errors.DatabaseBusy` as :func:`migrate` does."""
     with _locked(database_url), _migrations(database_url) as (backend, files):
         names = []
         for migration in list(backend.to_rollback(files))[:count]:
-            with backend.transaction():
-                migration.process_steps(backend, "rollback")
-                backend.unmark_one(migration, log=False)
+            _step(backend, migration, "rollback")
             names.append(migration.id)
         return tuple(names)
 
 
 def status(database_url: str) -> MigrationStatus:
-    """Which migrations are applied and which wait."""
-    with _locked(database_url) as connection, _migrations(database_url) as (backend, files):
+    """Which migrations are applied and which wait. Raises :class:`~guard.records.errors.DatabaseBusy` while another process
+    migrates for longer than two seconds."""
+    with _locked(database_url, seconds=_LOOK_SECONDS) as connection, _migrations(database_url) as (backend, files):
         waiting = tuple(migration.id for migration in backend.to_apply(files))
         applied = tuple(migration.id for migration in files if migration.id not in waiting)
         return MigrationStatus(applied, waiting, connection.info.server_version)
+
+
+def _step(backend: DatabaseBackend, migration: Migration, direction: str) -> None:
+    for number in range(_TRIES):
+        if number:
+            time.sleep(_PAUSE_SECONDS)
+        with suppress(psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            with backend.transaction():
+                migration.process_steps(backend, direction)
+                note = backend.mark_one if direction == "apply" else backend.unmark_one
+                note(migration, log=False)
+            return
+    done = "applied" if direction == "apply" else "taken back"
+    raise DatabaseBusy(
+        f"migration {migration.id} was not {done}, and nothing of it stays: somebody holds a lock that it needs. "
+        "See pg_stat_activity for what has run for minutes, end it or wait for its end, and run this again"
+    )
 
 
 def _rights_missing(name: str, error: psycopg.Error) -> RightsMissing:
@@ -97,8 +121,8 @@ def _rights_missing(name: str, error: psycopg.Error) -> RightsMissing:
 
 
 @contextmanager
-def _locked(database_url: str) -> Iterator[psycopg.Connection]:
-    """A connection that holds the migration lock until it is closed."""
+def _locked(database_url: str, *, seconds: int = 0) -> Iterator[psycopg.Connection]:
+    """A connection that holds the migration lock until it is closed. ``seconds``: the longest wait for it; 0: no bound."""
     try:
         connection = psycopg.connect(
             database_url, autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="handrail migrate"
@@ -112,7 +136,11 @@ def _locked(database_url: str) -> Iterator[psycopg.Connection]:
                 "Handrail needs version 15 or later at HANDRAIL_DATABASE_URL"
             )
         connection.execute("set timezone to 'UTC'")
-        connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+        connection.execute("select set_config('lock_timeout', %s, false)", [f"{seconds}s"])
+        try:
+            connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+        except psycopg.errors.LockNotAvailable:
+            raise DatabaseBusy("another process migrates this database at the moment; ask again when it is done") from None
         yield connection
 
 
@@ -124,6 +152,7 @@ def _migrations(database_url: str) -> Iterator[tuple[DatabaseBackend, MigrationL
         files = read_migrations(str(folder)).filter(lambda migration: migration.path.endswith(".sql"))
         backend = get_backend(f"postgresql+psycopg:///?{urlencode(options)}")
         with backend:
+            backend.execute(f"set lock_timeout = '{_LOCK_SECONDS}s'")
             # The advisory lock is the lock: a row that a killed process left behind means nothing.
             backend.break_lock()
             yield backend, files

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,11 +14,13 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg import sql
 
 import migrations
 from detectors.signals import BY_ID, VOCABULARY_VERSION, Side, vocabulary
 from guard.errors import RecordsUnavailable
-from guard.records.errors import SchemaUnknown, VocabularyMismatch
+from guard.records import migrate as migrate_module
+from guard.records.errors import DatabaseBusy, SchemaUnknown, VocabularyMismatch
 from guard.records.migrate import migrate, rollback, status
 from tests.integration.records.world import World
 
@@ -57,6 +62,77 @@ def test_a_killed_migration_does_not_leave_a_lock(empty_database_url: str) -> No
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute("insert into yoyo_lock (locked, ctime, pid) values (1, now(), 1)")
     migrate(empty_database_url)
+
+
+_WAITS = (
+    "select from pg_locks where not granted and locktype = 'relation' and database = "
+    "(select oid from pg_database where datname = current_database())"
+)
+
+
+def _until(ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not ready():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def _back_before_0010(url: str) -> None:
+    migrate(url)
+    while "0010_hand_off" not in status(url).waiting:
+        rollback(url)
+
+
+def test_a_migration_lets_others_go_before_it_while_somebody_holds_a_table(empty_database_url: str) -> None:
+    _back_before_0010(empty_database_url)
+    with (
+        ThreadPoolExecutor(1) as pool,
+        psycopg.connect(empty_database_url) as report,
+        psycopg.connect(empty_database_url, autocommit=True) as other,
+    ):
+        report.execute("select count(*) from cases")
+        migrating = pool.submit(migrate, empty_database_url)
+        _until(lambda: other.execute(_WAITS).rowcount > 0)
+        # A gateway's statement, which waits behind the migration, comes through while the report still runs.
+        other.execute("set lock_timeout = '10s'")
+        other.execute("select from cases")
+        report.commit()
+        assert "0010_hand_off" in migrating.result(60)
+
+
+def test_a_migration_that_finds_a_table_held_again_and_again_says_so(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _back_before_0010(empty_database_url)
+    monkeypatch.setattr(migrate_module, "_TRIES", 2)
+    monkeypatch.setattr(migrate_module, "_PAUSE_SECONDS", 0.0)
+    with psycopg.connect(empty_database_url) as report:
+        report.execute("select count(*) from cases")
+        with pytest.raises(DatabaseBusy, match="0010_hand_off was not applied"):
+            migrate(empty_database_url)
+    assert "0010_hand_off" in status(empty_database_url).waiting
+    assert "0010_hand_off" in migrate(empty_database_url)
+
+
+def test_who_asks_is_told_when_another_process_migrates(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrate_module, "_LOOK_SECONDS", 1)
+    with psycopg.connect(empty_database_url, autocommit=True) as other:
+        other.execute("select pg_advisory_lock(%s)", [migrate_module._LOCK])
+        with pytest.raises(DatabaseBusy, match="another process migrates"):
+            status(empty_database_url)
+    status(empty_database_url)
+
+
+def test_a_start_does_not_wait_for_partitions(empty_database_url: str) -> None:
+    migrate(empty_database_url)
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        name = f"turns_{datetime.now(UTC):%Y_%m}"
+        connection.execute(sql.SQL("drop table {}").format(sql.Identifier(name)))
+        with psycopg.connect(empty_database_url) as report:
+            report.execute("select count(*) from turns_default")
+            assert migrate(empty_database_url) == ()
+        migrate(empty_database_url)
+        assert connection.execute("select to_regclass(%s) is not null", [name]).fetchone() == (True,)
 
 
 def test_the_vocabulary_is_stored(database_url: str) -> None:
