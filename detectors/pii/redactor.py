@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +27,8 @@ _RANKS: Final = (
 """Which type stands for a passage that several claim, before all others; names come last."""
 
 _PASSAGE: Final = 2_000  # characters that are searched at once: expressions that need the square of a length stay quick
-_OVERLAP: Final = 200  # more than anything with a form is long
+_OVERLAP: Final = 200  # of two passages: more than anything with a form is long, links aside
+_LONGEST: Final = _PASSAGE - _OVERLAP  # more than a link is long, and less than any passage but the last
 _PASSES: Final = 6
 _NUMBER: Final = 7  # digits of a telephone number that is one wherever it is dialled
 _LANGUAGE: Final = "en"
@@ -87,15 +88,19 @@ class Redactor:
         """What is personal in ``text`` and no placeholder, in order, apart from each other."""
         folded = fold(text)
         ranked: list[tuple[int, Entity]] = []
-        for start, end in _passages(folded.text):
+        start = 0
+        while start < len(folded.text):
+            end = _end(folded.text, start)
             if stop is not None and stop():
                 raise SearchStopped("the text is too long to be searched in this time")
             passage = folded.text[start:end]
             kinds = None if any(map(str.isdigit, passage)) else self._without_digits
-            for result in self._analyzer.analyze(passage, _LANGUAGE, entities=kinds):
+            results = self._analyzer.analyze(passage, _LANGUAGE, entities=kinds)
+            for result in results:
                 entity = _trimmed(folded, start + result.start, start + result.end, result.entity_type)
                 if entity is not None and not self._is_spared(text[entity.start : entity.end]):
                     ranked.append((self._ranks.get(entity.type, len(_RANKS)), entity))
+            start = _after(folded.text, start, end, [(start + result.start, start + result.end) for result in results])
         taken = [match.span() for match in PLACEHOLDER.finditer(text)]
         return [entity for entity in apart(united(ranked), taken) if any(map(str.isalnum, text[entity.start : entity.end]))]
 
@@ -110,21 +115,23 @@ class Redactor:
 _MAY_LACK_DIGITS: Final = frozenset({"EMAIL_ADDRESS", "URL", "USERNAME", "MAC_ADDRESS", "IP_ADDRESS", *TYPES})
 
 
-def _passages(text: str) -> Iterator[tuple[int, int]]:
-    """Half-open ranges that overlap and together hold ``text``, cut at white space where there is some."""
-    start = 0
-    while True:
-        end = len(text)
-        if end - start > _PASSAGE:
-            end = start + _PASSAGE
-            blank = max(text.rfind(blank, start + _PASSAGE - _OVERLAP, end) for blank in " \n\t")
-            end = blank + 1 if blank >= 0 else end
-        if start < end:
-            yield start, end
-        if end == len(text):
-            return
-        blank = text.find(" ", end - _OVERLAP, end)
-        start = blank + 1 if blank >= 0 else end - _OVERLAP
+def _end(text: str, start: int) -> int:
+    """Where a passage from ``start`` ends: at white space where there is some."""
+    end = start + _PASSAGE
+    if end >= len(text):
+        return len(text)
+    blank = max(text.rfind(blank, end - _OVERLAP, end) for blank in " \n\t")
+    return blank + 1 if blank >= 0 else end
+
+
+def _after(text: str, start: int, end: int, found: Sequence[tuple[int, int]]) -> int:
+    """Where the passage after that from ``start`` to ``end`` begins. They overlap, and what was ``found`` in the first and
+    may go on beyond its end is read again from its beginning. The length of ``text``: there is none."""
+    if end == len(text):
+        return end
+    blank = text.find(" ", end - _OVERLAP, end)
+    after = blank + 1 if blank >= 0 else end - _OVERLAP
+    return max(min([after, *(first for first, last in found if first < after < last)]), end - _LONGEST)
 
 
 def _trimmed(folded: Folded, start: int, end: int, kind: str) -> Entity | None:

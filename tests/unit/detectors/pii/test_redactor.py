@@ -44,6 +44,17 @@ def test_something_right_at_the_edge_of_a_passage_is_found_whole(patterns: Redac
         assert text[found.start : found.end] == "tom.smith@example.com"
 
 
+@pytest.mark.parametrize("sign", [" ", "|", "\n"])
+@pytest.mark.parametrize("length", [485, 1500])
+def test_a_link_that_a_passage_cuts_is_found_to_its_end(patterns: Redactor, sign: str, length: int) -> None:
+    """Wherever it begins, and whether or not there is white space to cut at."""
+    secret = "/annakowalski/secrettoken8f3a"
+    for shift in range(450, 2050, 150):
+        link = ("https://example.org/" + "p/" * length)[: length - len(secret)] + secret
+        text = f"{('word' + sign) * (shift // 5)}{link}{sign}{('word' + sign) * 500}"
+        assert "anna" not in patterns.redact(text).text
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -59,6 +70,8 @@ def test_something_right_at_the_edge_of_a_passage_is_found_whole(patterns: Redac
         "1-" * 3000,
         "(" * 5000,
         "<PERSON" * 500,
+        f"https://example.org/{'p/' * 800} " * 12,
+        f"https://example.org/{'p/' * 740}'" * 12,
     ],
 )
 def test_it_stands_any_text(patterns: Redactor, text: str) -> None:
