@@ -1,8 +1,8 @@
 """Pseudonyms: what is personal in a conversation by a word that stands for it, and back. Pure.
 
 A pseudonym is ``[PERSON_1]``: a label, and a number that counts the label's entities in the order in which they came up.
-The same entity has the same pseudonym in capitals or without, with its accents or without; two that are spelled otherwise
-have two. Why brackets and no invented names: docs/decisions/0091.
+The same entity has the same pseudonym in capitals or without, a name with its accents or without; two that are spelled
+otherwise have two. Why brackets and no invented names: docs/decisions/0091.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _LABELS: Final[Mapping[str, str]] = MappingProxyType(
 )  # fmt: skip
 _OTHER: Final = "ID"
 _NAMES: Final = ("PERSON", "PLACE", "ORG")
+_SIGNED: Final = ("ADDRESS", "USERNAME", _OTHER)  # of which signs make others: 192.168.1.12 is not 192.168.11.2
 _ALL: Final = tuple(dict.fromkeys((*_LABELS.values(), _OTHER)))
 
 TOKEN: Final = re.compile(rf"\[({'|'.join(_ALL)})\\?_([1-9]\d{{0,3}})\]", re.IGNORECASE | re.ASCII)
@@ -186,9 +187,11 @@ def _key(label: str, said: str) -> str:
     if label == "EMAIL":
         plain = re.sub(r"\(?\bat\b\)?|\[at\]", "@", fold(said).text.casefold())
         plain = re.sub(r"\(?\bdot\b\)?|\[dot\]", ".", plain)
-        return "EMAIL " + re.sub(r"[^@.\w+%-]", "", plain)
+        return "EMAIL " + re.sub(r"[^@.\w+%'-]", "", plain)
     if label == "LINK":
         return f"LINK {said.rstrip('/')}"
+    if label in _SIGNED:
+        return f"{label} {''.join(fold(said).text.casefold().split()).removeprefix('@')}"
     if label == "BIRTHDATE":
         return f"BIRTHDATE {plain}"
     packed = plain.replace(" ", "")

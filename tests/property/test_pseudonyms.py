@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -162,6 +163,29 @@ def test_a_telephone_is_one_with_its_countrys_code_and_without() -> None:
     texts = ["07700 900123", "+44 7700 900123", "07700 900124"]
     out = pseudonyms.put(texts, [[Entity(0, len(text), "PHONE_NUMBER")] for text in texts])
     assert out == ["[PHONE_1]", "[PHONE_1]", "[PHONE_2]"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "other", "again"),
+    [
+        ("IP_ADDRESS", "192.168.1.12", "192.168.11.2", "192.168.1.12"),
+        ("IP_ADDRESS", "2001:db8::1", "2001:db:8::1", "2001:DB8::1"),
+        ("MAC_ADDRESS", "00:1a:2b:3c:4d:5e", "00:1a:2b:3c:4d:5f", "00:1A:2B:3C:4D:5E"),
+        ("USERNAME", "@anna_k", "@annak", "@Anna_K"),
+        ("USERNAME", "anna.k", "anna-k", "@anna.k"),
+        ("EMAIL_ADDRESS", "o'brien@mail.ie", "obrien@mail.ie", "O'Brien@mail.ie"),
+        ("EMAIL_ADDRESS", "o'brien@mail.ie", "o-brien@mail.ie", "o'brien at mail dot ie"),
+        ("ID_NUMBER", "12-345-678", "123-45-678", "12-345-678"),
+        ("US_SSN", "123 45 6789", "123 45 6780", "123456789"),
+    ],
+)
+def test_signs_make_two_of_addresses_user_names_and_numbers(kind: str, said: str, other: str, again: str) -> None:
+    pseudonyms = Pseudonyms()
+    texts = [said, other, again]
+    first, second, third = pseudonyms.put(texts, [[Entity(0, len(text), kind)] for text in texts])
+    assert first == third != second
+    assert pseudonyms.originals[first] in (said, again)
+    assert pseudonyms.originals[second] == other
 
 
 def test_what_somebody_writes_in_brackets_does_not_become_a_name() -> None:
