@@ -1,14 +1,16 @@
 """What is known by its form alone: our own expressions, and what they find where nothing else can be asked.
 
 :data:`FORMS` are recognisers among others in :mod:`detectors.pii.patterns`. :class:`FormsFinder` is what is left of the
-search while the scorer is away: no names, no checksums but that of cards. It imports no Presidio.
+search while the scorer is away: no names, and no identifiers that only their country's checksum tells from other numbers. It
+imports no Presidio.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
+from ipaddress import IPv6Address
 from typing import Any, Final
 
 import regex  # type: ignore[import-untyped]
@@ -20,6 +22,8 @@ __all__ = ["FORMS", "FormsFinder", "find_forms"]
 
 _LONG: Final = 8192  # characters that are searched beside the loop
 _TIMEOUT: Final = 2.0  # seconds for one expression on one text
+_CARD: Final = 13  # digits of a card's number at least
+_ACCOUNT: Final = 15  # signs of an IBAN at least
 
 _MONTH: Final = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
@@ -68,8 +72,8 @@ FORMS: Final[tuple[tuple[str, str], ...]] = (
     ("USERNAME", rf"\b(?:{_PLATFORMS})(?: (?:is|name|id|user)){{0,2}}\s{{0,2}}[:=]\s{{0,2}}\K[\w.#-]{{3,32}}(?<![.-])"),
     ("US_SSN", r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"),
     ("US_SSN", r"\b(?:ssn|social security(?: (?:number|no\.?|#))?)\W{0,3}(?:is\W{1,2})?\K\d{3}[ -]?\d{2}[ -]?\d{4}(?!\d)"),
-    ("CREDIT_CARD", r"(?<![\d-])(?:\d{4}[ -]){3}\d{4}(?![\d-])"),
     ("IBAN_CODE", r"\biban\W{1,3}(?:is\W{1,2})?\K[a-z]{2}\d{2}(?: ?[a-z\d]{4}){2,7}(?: ?[a-z\d]{1,3})?\b"),
+    ("CREDIT_CARD", r"(?<![\d.-])(?:\d{4}[ .-]){3}\d{4}(?![\d-])"),
     ("PHONE_NUMBER", r"(?<![\d.])(?:\+?1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\d-])"),
     ("PHONE_NUMBER", r"(?<![\w+])\+\d{1,3}(?:[ ().-]{0,2}\d){7,13}(?!\d)"),
     ("PHONE_NUMBER", rf"\b(?:{_CALLED}){_SAYS}\W{{1,3}}\K[+(]?\d(?:[ ()./-]{{0,2}}\d){{6,14}}(?!\d)"),
@@ -82,14 +86,52 @@ FORMS: Final[tuple[tuple[str, str], ...]] = (
 )  # fmt: skip
 
 
-_CARD: Final = ("CREDIT_CARD", r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])")
-_RANKS: Final = {kind: at for at, kind in enumerate(dict.fromkeys(kind for kind, _ in FORMS))}
+def _is_card(said: str) -> bool:
+    """ISO/IEC 7812-1, annex B: thirteen digits or more, of which the last is the sum's."""
+    digits = [int(digit) for digit in said if digit.isdigit()]
+    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
+    return len(digits) >= _CARD and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def _is_account(said: str) -> bool:
+    """ISO 13616: fifteen signs or more, that leave 1 when divided by 97."""
+    plain = said.replace(" ", "")
+    if len(plain) < _ACCOUNT or not plain.isascii():
+        return False
+    return int("".join(str(int(sign, 36)) for sign in plain[4:] + plain[:4])) % 97 == 1
+
+
+def _is_address(said: str) -> bool:
+    """An address of IPv6 with a digit in it."""
+    try:
+        return any(map(str.isdigit, said)) and bool(IPv6Address(said))
+    except ValueError:
+        return False
+
+
+_DIGITS: Final = r"(?<!\d[:.,/-])(?<![\w+])"  # before a number that is no part of another
+_BYTE: Final = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+
+# What Presidio's recognisers find beside them, each with what a match has to stand. Free numbers (0800) are nobody's.
+_MORE: Final[tuple[tuple[str, str, Callable[[str], bool] | None], ...]] = (
+    ("CREDIT_CARD", r"(?<![\d-])\d(?:[ .-]?\d){12,18}(?![\d-])", _is_card),
+    ("IBAN_CODE", r"\b[a-z]{2}\d{2}(?: ?[a-z\d]{4}){2,7}(?: ?[a-z\d]{1,3})?\b", _is_account),
+    ("PHONE_NUMBER", rf"{_DIGITS}(?!{_DATE}(?![.-]?\d))\(?0(?!800)[1-9](?:[ ().-]{{0,2}}\d){{7,9}}(?!\d)", None),
+    ("PHONE_NUMBER", rf"{_DIGITS}00[1-9]\d{{0,2}}(?:[ ().-]{{0,2}}\d){{7,12}}(?!\d)", None),
+    ("PHONE_NUMBER", rf"{_DIGITS}1?[2-9]\d{{9}}(?!\w|[.,:/-]\d)", None),
+    ("IP_ADDRESS", rf"(?<![\w.])(?:{_BYTE}\.){{3}}{_BYTE}(?!\w|\.\d)", None),
+    ("IP_ADDRESS", r"(?<![\w:.])[\da-f]{0,4}(?::[\da-f]{0,4}){2,7}(?![\w:])", _is_address),
+    ("MAC_ADDRESS", r"(?<![\w:-])[\da-f]{2}([:-])(?:[\da-f]{2}\1){4}[\da-f]{2}(?![\w:-])", None),
+    ("MAC_ADDRESS", r"(?<![\w.])[\da-f]{4}\.[\da-f]{4}\.[\da-f]{4}(?![\w.])", None),
+)  # fmt: skip
+_RANKS: Final = {kind: at for at, kind in enumerate(dict.fromkeys(kind for kind, *_ in (*FORMS, *_MORE)))}
 
 
 @cache
-def _compiled() -> tuple[tuple[str, Any], ...]:
+def _compiled() -> tuple[tuple[str, Any, Callable[[str], bool] | None], ...]:
     flags = regex.IGNORECASE | regex.DOTALL | regex.MULTILINE
-    return tuple((kind, regex.compile(expression, flags)) for kind, expression in (*FORMS, _CARD))
+    every = (*((kind, expression, None) for kind, expression in FORMS), *_MORE)
+    return tuple((kind, regex.compile(expression, flags), holds) for kind, expression, holds in every)
 
 
 def find_forms(text: str) -> tuple[Entity, ...]:
@@ -97,11 +139,12 @@ def find_forms(text: str) -> tuple[Entity, ...]:
     contains; an expression that takes too long on it finds nothing."""
     folded = fold(text)
     found: list[tuple[int, Entity]] = []
-    for kind, expression in _compiled():
+    for kind, expression, holds in _compiled():
         try:
             for match in expression.finditer(folded.text, timeout=_TIMEOUT):
-                start, end = match.span()
-                if start < end and (expression is not _compiled()[-1][1] or _luhn(match.group())):
+                start = match.start()
+                end = start + len(match.group() if holds is None else _held(match.group(), holds))
+                if start < end:
                     found.append((_RANKS[kind], Entity(*folded.span(start, end), kind)))
         except TimeoutError:
             continue
@@ -117,8 +160,8 @@ class FormsFinder:
         return [await asyncio.to_thread(find_forms, text) if len(text) > _LONG else find_forms(text) for text in texts]
 
 
-def _luhn(number: str) -> bool:
-    """ISO/IEC 7812-1, annex B."""
-    digits = [int(digit) for digit in number if digit.isdigit()]
-    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
-    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+def _held(said: str, holds: Callable[[str], bool]) -> str:
+    """The most of ``said``, from its beginning, that ``holds``, for the next word may look like its end; or nothing."""
+    while said and not holds(said):
+        said = said[: max(0, *(said.rfind(sign) for sign in " .-"))]
+    return said
