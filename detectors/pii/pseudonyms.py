@@ -36,8 +36,15 @@ _NAMES: Final = ("PERSON", "PLACE", "ORG")
 _SIGNED: Final = ("ADDRESS", "USERNAME", _OTHER)  # of which signs make others: 192.168.1.12 is not 192.168.11.2
 _ALL: Final = tuple(dict.fromkeys((*_LABELS.values(), _OTHER)))
 
-TOKEN: Final = re.compile(rf"\[({'|'.join(_ALL)})\\?_([1-9]\d{{0,3}})\]", re.IGNORECASE | re.ASCII)
-"""A pseudonym as it may be written: chatbots that write Markdown put a backslash before the line."""
+TOKEN: Final = re.compile(
+    r"(?P<escaped>\\{1,2})?[\[【] ?"
+    rf"(?P<label>{'|'.join(_ALL)})(?:\\{{0,2}}_| )(?P<number>[1-9]\d{{0,3}})(?P<owns>['’]s?)?"
+    r" ?(?(escaped)\\{1,2})[\]】]",
+    re.IGNORECASE | re.ASCII,
+)
+"""A pseudonym as it may be written. Chatbots that write Markdown put a backslash, or in JSON two, before the line or before
+both brackets; others write a blank for the line, blanks within the brackets, other brackets, or ``[PERSON_1's]``. Before
+the first bracket alone a backslash is none of it, for it may part a path."""
 
 _OWNS: Final = re.compile(r"['’](?:s|S)?\Z")
 _WORD: Final = re.compile(r"[^\W_]+")
@@ -95,7 +102,7 @@ class Pseudonyms:
     def _spans(self, text: str, entities: Sequence[Entity]) -> list[tuple[int, int, str]]:
         """What is replaced in ``text`` and by what, in order. What looks like a pseudonym is an entity as well, so that
         nobody's own brackets come back as somebody's name."""
-        literal = [Entity(*match.span(), _LITERAL + match[1].upper()) for match in TOKEN.finditer(text)]
+        literal = [Entity(*match.span(), _LITERAL + match["label"].upper()) for match in TOKEN.finditer(text)]
         whole = [(entity.start, entity.end) for entity in literal]
         spans = []
         for entity in sorted((*literal, *apart(entities, whole)), key=lambda entity: entity.start):
@@ -169,8 +176,8 @@ _LITERAL: Final = "\0literal "
 
 
 def token_key(match: re.Match[str]) -> str:
-    """A pseudonym that :data:`TOKEN` matched, as it is kept: in capitals, without a backslash."""
-    return f"[{match[1].upper()}_{match[2]}]"
+    """A pseudonym that :data:`TOKEN` matched, as it is kept: ``[PERSON_1]``."""
+    return f"[{match['label'].upper()}_{match['number']}]"
 
 
 def _words(text: str) -> str:

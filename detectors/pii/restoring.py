@@ -7,11 +7,14 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+import regex  # type: ignore[import-untyped]
+
 from detectors.pii.pseudonyms import TOKEN, token_key
 
 __all__ = ["Restorer", "Restoring"]
 
-_LONGEST: Final = 24  # more than a pseudonym is long, its backslash included
+_LONGEST: Final = 32  # more than a pseudonym is long, with all that may be written in it
+_PARTLY: Final = regex.compile(TOKEN.pattern, regex.IGNORECASE | regex.ASCII)
 
 
 class Restorer:
@@ -24,27 +27,29 @@ class Restorer:
     def __bool__(self) -> bool:
         return bool(self._plain)
 
+    def concerns(self, text: str) -> bool:
+        """Whether a pseudonym may stand or begin in ``text``."""
+        return bool(self._plain) and ("[" in text or "【" in text or text.endswith("\\"))
+
     def whole(self, text: str, *, inside_json: bool = False) -> str:
         """``text`` with what its pseudonyms stand for. ``inside_json``: it is JSON, and what is put in keeps it so."""
-        if "[" not in text:
+        if not self.concerns(text):
             return text
         forms = self._json if inside_json else self._plain
 
         def original(match: re.Match[str]) -> str:
-            return forms.get(token_key(match), match.group())
+            form = forms.get(token_key(match))
+            return match.group() if form is None else form + (match["owns"] or "")
 
         return TOKEN.sub(original, text)
 
     def begins(self, text: str) -> int:
         """Where in ``text`` a pseudonym begins that its end cuts off; its length where none does."""
-        at = text.rfind("[", -_LONGEST)
-        if at < 0:
-            return len(text)
-        start = text[at:].upper()
-        if start.count("\\") > 1 or "]" in start:
-            return len(text)
-        plain = start.replace("\\_", "_").removesuffix("\\")
-        return at if any(token.startswith(plain) for token in self._plain) else len(text)
+        if self.concerns(text):
+            for match in _PARTLY.finditer(text, max(0, len(text) - _LONGEST), partial=True):
+                if match.partial:
+                    return int(match.start())
+        return len(text)
 
 
 class Restoring:

@@ -129,7 +129,7 @@ class Unveiling:
 
     def _feed(self, index: int, path: Path, text: str) -> str:
         key = (index, path)
-        if key not in self._held and "[" not in text:
+        if key not in self._held and not self._restorer.concerns(text):
             return text
         known = self._texts.get(key)
         inside = self._inside_json(path)

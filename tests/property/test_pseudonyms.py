@@ -31,10 +31,14 @@ NAMES = st.sampled_from(
     ]
 )
 PIECES = st.one_of(
-    st.text(alphabet="ab [](){}_\\12\n.,\"'PERSON", max_size=12),
+    st.text(alphabet="ab [](){}_\\12\n.,\"'PERSON【】’s", max_size=12),
     st.sampled_from(
         ["[PERSON_1]", "[PERSON_2]", "[person_1]", "[PERSON\\_1]", "[PERSON_", "[PERSON_12]", "[PLACE_1]", "[["]
     ),
+    st.sampled_from(
+        ["\\[PERSON_1\\]", "\\[PERSON\\_1\\]", "\\[PERSON_1]", "[PERSON_1\\]", "\\[PERSON_1", "\\", "\\\\[PLACE_1"]
+    ),
+    st.sampled_from(["[ PERSON_1 ]", "[Person 1]", "[PERSON_2's]", "[PERSON_1’s ]", "【PERSON_1】", "【PERSON_1"]),
 )
 ORIGINALS = {"[PERSON_1]": "Alice", "[PERSON_2]": 'Jo "Bear" \\ Ray', "[PLACE_1]": "Leeds\n", "[PERSON_12]": "[PERSON_1]"}
 
@@ -100,11 +104,12 @@ def test_a_stream_is_restored_as_the_whole_is_whatever_the_cuts(parts: list[str]
 
 @given(st.lists(PIECES, max_size=8), st.data())
 def test_json_stays_json(parts: list[str], data: st.DataObject) -> None:
-    text, restorer = json.dumps({"said": "".join(parts)}), Restorer(ORIGINALS)
+    text, restorer = json.dumps({"said": "".join(parts)}, ensure_ascii=False), Restorer(ORIGINALS)
     restoring = Restoring(restorer, inside_json=True)
     out = "".join([restoring.feed(piece) for piece in data.draw(cut(text))]) + restoring.finish()
-    if "\\_" not in "".join(parts):  # a backslash in JSON is two
-        assert json.loads(out) == {"said": restorer.whole("".join(parts))}
+    said = json.loads(out)["said"]
+    if "\\\\" not in "".join(parts):  # a backslash in JSON is two, and more than two are none of a pseudonym's
+        assert said == restorer.whole("".join(parts))
 
 
 @given(st.lists(PIECES, max_size=8), st.lists(PIECES, max_size=8), st.booleans(), st.data())
@@ -142,6 +147,28 @@ def test_frames_of_several_texts_are_restored_each_by_itself(
         assert not finishes
         take(body)
     assert got == {"content": restorer.whole(said), "arguments": restorer.whole(called, inside_json=True)}
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Ask \\[PERSON_1\\].", "Ask Alice."),
+        ("Ask \\[PERSON\\_1\\].", "Ask Alice."),
+        ("[PERSON_1's] aunt", "Alice's aunt"),
+        ("[PERSON_1’s] aunt", "Alice’s aunt"),
+        ("[ PERSON_1 ]", "Alice"),
+        ("[Person 1]", "Alice"),
+        ("【PERSON_1】", "Alice"),
+        ("C:\\Users\\[PERSON_1]\\x", "C:\\Users\\Alice\\x"),
+        ("\\[ x \\] [PERSON_9's] PERSON_1 [1]", "\\[ x \\] [PERSON_9's] PERSON_1 [1]"),
+    ],
+)
+def test_it_comes_back_however_a_chatbot_writes_it(written: str, read: str) -> None:
+    restorer = Restorer(ORIGINALS)
+    assert restorer.whole(written) == read
+    for at in range(len(written) + 1):
+        restoring = Restoring(restorer)
+        assert restoring.feed(written[:at]) + restoring.feed(written[at:]) + restoring.finish() == read
 
 
 def test_two_people_are_two_and_one_is_one() -> None:
@@ -192,6 +219,7 @@ def test_what_somebody_writes_in_brackets_does_not_become_a_name() -> None:
     pseudonyms = Pseudonyms(system=["Say [PERSON_2] to nobody. You are Luna."])
     out = pseudonyms.put(["[PERSON_1] Ann Luna"], [[Entity(11, 14, "PERSON"), Entity(15, 19, "PERSON")]])
     assert out == ["[PERSON_1] [PERSON_3] Luna"]
+    assert Pseudonyms().put(["[Person 2's] and [PERSON_2]"], [[]]) == ["[PERSON_1] and [PERSON_2]"]
     assert Restorer(pseudonyms.originals).whole("[PERSON_1] [PERSON_2] [PERSON_3]") == "[PERSON_1] [PERSON_2] Ann"
 
 
