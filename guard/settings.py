@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -15,7 +15,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from detectors.encoder.devices import DEVICES, Device, is_device
 from guard.errors import SettingsInvalid
 
-__all__ = ["Settings", "load_settings", "unknown_variables"]
+__all__ = ["MOST_WORKERS", "Settings", "load_settings", "unknown_variables"]
+
+MOST_WORKERS: Final = 64
+"""Gateway processes of one supervisor."""
 
 _FILE = "handrail.toml"
 
@@ -44,7 +47,7 @@ class Settings(BaseSettings):
     model: bool = Field(True, description="let the shipped model score above the lexicon; false: the lexicon alone")
     external_models: str = Field("", description="packs of other people's models: files or names, with commas between")
     allow_downloads: bool = Field(False, description="fetch the models of packs that are not on this machine")
-    workers: int = Field(1, ge=1, le=64, description="gateway processes")
+    workers: int = Field(1, ge=1, le=MOST_WORKERS, description="gateway processes")
     default_locale: str = Field("en-US", description="BCP 47; the resources and words where a request names none")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else json")
 

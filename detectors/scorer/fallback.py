@@ -50,8 +50,9 @@ class FallbackScorer:
 
     Never raises :class:`~detectors.errors.ScorerUnavailable`: somebody always reads the text. ``on_failure`` is told the
     reason of every failed call (and ``lexicon`` where even the fallback fails on an item, whose scores are then missing);
-    ``on_recovery`` is called when the primary answers again after a failure. Whether that becomes an alert is the caller's
-    matter. The primary is asked at every call: it fails at once while it is away, and so is found again by itself.
+    ``on_answer`` is called at every call that the primary answers, be it from what it remembers. Whether that becomes an
+    alert, or ends one, is the caller's matter. The primary is asked at every call: it fails at once while it is away, and so
+    is found again by itself.
     """
 
     def __init__(
@@ -60,13 +61,13 @@ class FallbackScorer:
         make: Callable[[], ItemScorer] = lexicon,
         *,
         on_failure: Callable[[str], None] | None = None,
-        on_recovery: Callable[[], None] | None = None,
+        on_answer: Callable[[], None] | None = None,
     ) -> None:
         self._primary = primary
         self._make = make
         self._fallback: ItemScorer | None = None
         self._on_failure = on_failure
-        self._on_recovery = on_recovery
+        self._on_answer = on_answer
         self._degraded = False
         self._long = asyncio.Lock()
 
@@ -88,10 +89,9 @@ class FallbackScorer:
             self._degraded = True
             self._tell(error.reason)
             return await self._here(items, self._remembered(items))
-        if self._degraded:
-            self._degraded = False
-            if self._on_recovery is not None:
-                self._on_recovery()
+        self._degraded = False
+        if self._on_answer is not None:
+            self._on_answer()
         return scores
 
     def _remembered(self, items: Sequence[Item]) -> list[Scores | None]:

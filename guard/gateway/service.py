@@ -96,7 +96,7 @@ class _Gateway:
         )
         self._client = ScorerClient(scorer_socket, connections=_SCORER_CONNECTIONS, meter=self._metrics.scorer())
         outage = ScorerOutage(self._records, lambda: self._client.healthy)
-        scorer = FallbackScorer(self._client, on_failure=outage.failed, on_recovery=outage.recovered)
+        scorer = FallbackScorer(self._client, on_failure=outage.failed, on_answer=outage.answered)
         scorer.prepare()
         self._room = Room(
             records=self._records,

@@ -9,6 +9,8 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from guard.records.alerts import DETECTORS_UNAVAILABLE, RECORDS_UNAVAILABLE
+from guard.settings import MOST_WORKERS
+from guard.supervise.children import Role
 
 __all__ = ["Alarm", "Alerts"]
 
@@ -16,6 +18,8 @@ _QUIET_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 1.0
 _SHARED: Final[Mapping[str, str]] = MappingProxyType({"scorer": DETECTORS_UNAVAILABLE, "postgres": RECORDS_UNAVAILABLE})
 """What the gateway raises too when these are away: an outage is one alert, whoever notices it first."""
+_EVERY: Final = ("postgres", *Role, *(f"{Role.GATEWAY}-{number}" for number in range(1, MOST_WORKERS + 1)))
+"""The names of all processes that any supervisor keeps."""
 
 
 class Alerts(Protocol):
@@ -50,8 +54,15 @@ class Alarm:
                 del self._died[name]
                 self._alerts.clear(_kind(name))
 
+    def begin(self) -> None:
+        """Clears what an earlier supervisor left open: everything that has not died under this one."""
+        for name in _EVERY:
+            if name not in self._died:
+                self._alerts.clear(_kind(name))
+
     async def run(self) -> None:
-        """Looks for ever."""
+        """Begins, with everything ready, and looks for ever."""
+        self.begin()
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             self.look()

@@ -137,8 +137,8 @@ async def test_a_killed_scorer_costs_no_call_and_is_found_again(scorers: Scorers
 
     first = scorers.start()
     reasons: list[str] = []
-    recovered: list[float] = []
-    scorer = FallbackScorer(client, Local, on_failure=reasons.append, on_recovery=lambda: recovered.append(time.monotonic()))
+    answers: list[float] = []
+    scorer = FallbackScorer(client, Local, on_failure=reasons.append, on_answer=lambda: answers.append(time.monotonic()))
     assert await client.start(10)
     assert (await scorer.score([user("a")], deadline=1))[0].model == "digest@1"
 
@@ -161,7 +161,7 @@ async def test_a_killed_scorer_costs_no_call_and_is_found_again(scorers: Scorers
     await until(lambda: client.healthy, 10)
     assert (await scorer.score([user("c")], deadline=1))[0].model == "digest@2"
     assert bool(scorer.degraded) is False
-    assert len(recovered) == 1
+    assert len(answers) == 2
 
 
 @pytest.mark.parametrize("connections", [1, 2])

@@ -18,6 +18,7 @@ import httpx
 import psycopg
 import pytest
 
+from guard.records.alerts import INSTALLATION
 from guard.supervise.paths import Paths
 from tests.running import ROOT, Running, alive, descendants, start
 
@@ -133,6 +134,12 @@ def test_a_killed_supervisor_takes_all_along_and_the_next_one_keeps_the_data(
     first.until(lambda: turn in first.output.read_text())
     children = first.children()
     assert len(children) > 5
+    with psycopg.connect(first.url) as connection:
+        for kind in ("detectors_unavailable", "process_died:gateway-2"):
+            connection.execute(
+                "insert into operational_alerts (tenant_id, id, kind) values (%s, gen_random_uuid(), %s)",
+                [INSTALLATION, kind],
+            )
     first.process.kill()
     killed = time.monotonic()
     first.process.wait()
@@ -147,12 +154,20 @@ def test_a_killed_supervisor_takes_all_along_and_the_next_one_keeps_the_data(
     )
     with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310
         assert json.load(reply)["id"] == turn
+    second.until(lambda: not open_alerts(second))
     began = time.monotonic()
     second.process.send_signal(signal.SIGINT)
     assert second.process.wait(12) == 0
     assert time.monotonic() - began < 10
     assert not [pid for pid in children if alive(pid)]
     assert not Paths.of(home).address.exists()
+
+
+def open_alerts(running: Running) -> list[str]:
+    """The kinds of alerts that are open."""
+    with psycopg.connect(running.url) as connection:
+        rows = connection.execute("select kind from operational_alerts where closed_at is null").fetchall()
+    return [kind for (kind,) in rows]
 
 
 def test_a_very_long_path_works(tmp_path: Path, launch: Callable[..., Running]) -> None:

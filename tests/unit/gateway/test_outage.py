@@ -20,28 +20,61 @@ class Told:
         self.heard.append(("clear", kind))
 
 
+class Scorer:
+    """What the scorer's client knows of it, and a clock."""
+
+    def __init__(self, *, healthy: bool) -> None:
+        self.healthy = healthy
+        self.now = 0.0
+        self.told = Told()
+        self.outage = ScorerOutage(self.told, lambda: self.healthy, lambda: self.now)
+
+
+ALERT, CLEAR = ("alert", DETECTORS_UNAVAILABLE), ("clear", DETECTORS_UNAVAILABLE)
+
+
 def test_a_scorer_that_is_away_is_one_alert_however_many_calls_it_leaves() -> None:
-    told = Told()
-    outage = ScorerOutage(told, lambda: False)
+    scorer = Scorer(healthy=False)
     for _ in range(10):
-        outage.failed("refused")
-    assert told.heard == [("alert", DETECTORS_UNAVAILABLE)]
-    outage.recovered()
-    outage.recovered()
-    assert told.heard[1:] == [("clear", DETECTORS_UNAVAILABLE)]
+        scorer.outage.failed("refused")
+    assert scorer.told.heard == [ALERT]
+    scorer.outage.answered()
+    assert scorer.told.heard == [ALERT], "what is remembered needs no scorer"
+    scorer.healthy = True
+    scorer.outage.answered()
+    scorer.outage.answered()
+    assert scorer.told.heard == [ALERT, CLEAR]
+
+
+def test_the_first_answer_clears_what_another_process_left_open() -> None:
+    scorer = Scorer(healthy=True)
+    scorer.outage.answered()
+    scorer.outage.answered()
+    assert scorer.told.heard == [CLEAR]
+
+
+def test_an_outage_that_goes_on_is_raised_again_each_minute_for_another_process_may_have_cleared_it() -> None:
+    scorer = Scorer(healthy=False)
+    for scorer.now in (0.0, 30.0, 59.0, 61.0, 100.0, 122.0):
+        scorer.outage.failed("refused")
+    assert scorer.told.heard == [ALERT] * 3
+    scorer.healthy = True
+    scorer.outage.answered()
+    scorer.healthy = False
+    scorer.outage.failed("closed")
+    assert scorer.told.heard[3:] == [CLEAR, ALERT], "a new outage is told at once"
 
 
 def test_a_late_answer_is_none_and_many_in_a_row_are() -> None:
-    told = Told()
-    outage = ScorerOutage(told, lambda: True)
+    scorer = Scorer(healthy=True)
     for _ in range(4):
-        outage.failed("deadline")
-    outage.recovered()
+        scorer.outage.failed("deadline")
+    scorer.outage.answered()
     for _ in range(4):
-        outage.failed("deadline")
-    assert told.heard == []
-    outage.failed("overloaded")
-    assert told.heard == [("alert", DETECTORS_UNAVAILABLE)]
+        scorer.outage.failed("deadline")
+    assert scorer.told.heard == [CLEAR]
+    scorer.outage.failed("overloaded")
+    assert scorer.told.heard == [CLEAR, ALERT]
 
 
 def test_a_lexicon_that_fails_is_told_at_once() -> None:

@@ -92,19 +92,22 @@ def test_rules_beyond_the_second_are_a_number_and_the_id_stays_whole() -> None:
     assert str(line.id) in shown
 
 
+class Told:
+    def __init__(self, heard: list[tuple[str, str]]) -> None:
+        self._heard = heard
+
+    def alert(self, kind: str) -> None:
+        self._heard.append(("alert", kind))
+
+    def clear(self, kind: str) -> None:
+        self._heard.append(("clear", kind))
+
+
 def test_an_alert_is_cleared_after_a_quiet_minute_and_raised_at_every_death() -> None:
     """One kind a process; the records make one open alert of it."""
     told: list[tuple[str, str]] = []
     now = [0.0]
-
-    class Told:
-        def alert(self, kind: str) -> None:
-            told.append(("alert", kind))
-
-        def clear(self, kind: str) -> None:
-            told.append(("clear", kind))
-
-    alarm = Alarm(Told(), lambda: now[0])
+    alarm = Alarm(Told(told), lambda: now[0])
     alarm.died("worker")
     now[0] = 59.0
     alarm.died("worker")
@@ -119,3 +122,17 @@ def test_an_alert_is_cleared_after_a_quiet_minute_and_raised_at_every_death() ->
     alarm.died("scorer")
     alarm.died("postgres")
     assert told[3:] == [("alert", "detectors_unavailable"), ("alert", "records_unavailable")]
+
+
+def test_what_an_earlier_supervisor_left_open_is_cleared_at_the_start() -> None:
+    """Whatever it was, and however many gateways it had; what has died meanwhile stays."""
+    told: list[tuple[str, str]] = []
+    alarm = Alarm(Told(told), lambda: 0.0)
+    alarm.died("worker")
+    alarm.begin()
+    assert told[0] == ("alert", "process_died:worker")
+    assert {how for how, _ in told[1:]} == {"clear"}
+    left = {"detectors_unavailable", "records_unavailable", "process_died:gateway", "process_died:gateway-1"}
+    left |= {"process_died:gateway-64", "process_died:demo", "process_died:console"}
+    assert left <= {kind for _, kind in told[1:]}
+    assert "process_died:worker" not in {kind for _, kind in told[1:]}

@@ -43,9 +43,9 @@ def _fresh() -> None:
 
 async def test_it_falls_back_tells_why_and_recovers_by_itself() -> None:
     reasons: list[str] = []
-    recoveries: list[bool] = []
+    answers: list[bool] = []
     primary = Primary()
-    scorer = FallbackScorer(primary, Local, on_failure=reasons.append, on_recovery=lambda: recoveries.append(True))
+    scorer = FallbackScorer(primary, Local, on_failure=reasons.append, on_answer=lambda: answers.append(True))
     asked = [Item(Side.USER, "a"), Item(Side.REPLY, "b")]
 
     async def models() -> list[str]:
@@ -55,6 +55,7 @@ async def test_it_falls_back_tells_why_and_recovers_by_itself() -> None:
 
     assert await models() == ["model@1"] * 2
     assert Local.made == 0, "not made before it is needed"
+    assert answers == [True]
     for reason in ("closed", "refused", "deadline", "overloaded"):
         primary.down = reason
         assert await models() == ["lexicon@1"] * 2
@@ -64,7 +65,7 @@ async def test_it_falls_back_tells_why_and_recovers_by_itself() -> None:
     primary.down = None
     assert await models() == ["model@1"] * 2
     assert bool(scorer.degraded) is False
-    assert recoveries == [True]
+    assert answers == [True, True]
 
 
 async def test_what_the_primary_remembers_stands_in_an_outage() -> None:
