@@ -142,6 +142,11 @@ def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
         assert alert.urgency in ("page", "ticket")
 
 
+def test_the_page_says_how_many_alerts_there_are() -> None:
+    count = sum(len(group.alerts) for group in ALERTS)
+    assert f"`prometheus/handrail.alerts.yaml` | {count} alerts;" in (DOCS / "dashboards.md").read_text("utf-8")
+
+
 def test_every_panel_is_explained() -> None:
     page = (DOCS / "dashboards.md").read_text("utf-8")
     for board in BOARDS:
