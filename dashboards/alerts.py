@@ -49,6 +49,10 @@ def _seen(kinds: str) -> str:
     return f'max by (job, kind) (handrail_operational_alerts{{kind=~"{kinds}"}}) > 0'
 
 
+_UNSEARCHED: Final = 'sum by (job) (rate(handrail_detector_failures_total{detector="entities"}[30m]))'
+_REDACTED: Final = 'sum by (job) (rate(handrail_stage_seconds_count{stage="redact"}[30m]))'
+
+
 def _burn(objective: Objective, factor: float, long: str, short: str) -> str:
     allowed = f"{factor:g} * {objective.budget:g}"
     return f"{objective.record(long)} > {allowed} and {objective.record(short)} > {allowed}"
@@ -171,6 +175,14 @@ ALERTS: Final = (
                 "1m",
             ),
             *_burns("Scoring", SCORING, "Calls to the scorer"),
+            Alert(
+                "HandrailSearchesFail",
+                f"{_UNSEARCHED} / ({_UNSEARCHED} + ({_REDACTED} or 0 * {_UNSEARCHED})) > 0.05",
+                TICKET,
+                "The search for names and other personal data does not answer in time.",
+                "What has no form goes to the chatbot unreplaced, or, where a tenant's redaction is strict, nothing goes.",
+                "5m",
+            ),
             Alert(
                 "HandrailDeviceAway",
                 _seen("device_fallback"),

@@ -61,7 +61,7 @@ AVAILABILITY: Final = Objective(
 )
 """Turns that were not answered with a server's error: 99.9 %."""
 
-_UNANSWERED: Final = "sum by (job) (rate(handrail_detector_failures_total[WINDOW]))"
+_UNANSWERED: Final = 'sum by (job) (rate(handrail_detector_failures_total{detector="scorer"}[WINDOW]))'
 _ANSWERED: Final = 'sum by (job) (rate(handrail_stage_seconds_count{stage="score"}[WINDOW]))'
 
 SCORING: Final = Objective("scoring", 0.005, _UNANSWERED, f"({_UNANSWERED} + {_ANSWERED})")

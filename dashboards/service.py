@@ -162,7 +162,7 @@ SERVICE: Final = Board(
                 ),
                 Panel(
                     "Detector failures",
-                    "Calls a minute that a detector did not answer; the lexicon in the gateway answered instead.",
+                    "Calls a minute not answered: scores (the lexicon answered instead) and searches for names (entities).",
                     (
                         Query(
                             happened(told("handrail_detector_failures_total", "detector, reason")), "{{detector}} {{reason}}"

@@ -19,6 +19,8 @@ SINCE = "handrail_case_waiting_since_timestamp_seconds"
 BY = "handrail_case_acknowledge_by_timestamp_seconds"
 CHAT = f'handrail_requests_total{{{J}, route="/v1/chat/completions", code="%s"}}'
 FAILED = f'handrail_detector_failures_total{{{J}, detector="scorer", reason="deadline"}}'
+UNSEARCHED = f'handrail_detector_failures_total{{{J}, detector="entities", reason="deadline"}}'
+SEARCHED = f'handrail_stage_seconds_count{{{J}, stage="redact"}}'
 SCORED = f'handrail_stage_seconds_count{{{J}, stage="score"}}'
 
 
@@ -115,6 +117,22 @@ TRIALS = [
     }, ("2m", "3m"), {"4m": ONE}),
     Trial("HandrailDetectorBlind", "a failure in ten is another alert", {FAILED: "0+6x60", SCORED: "0+54x60"}, ("20m",)),
     Trial("HandrailDetectorBlind", "silence at night is no outage", {FAILED: "0x60", SCORED: "100x60"}, ("20m",)),
+    Trial("HandrailDetectorBlind", "searches for names are no scores", {
+        UNSEARCHED: "0+600x60", FAILED: "0x60", SCORED: "0+60x60",
+    }, ("10m", "20m")),
+    Trial("HandrailScoringBudgetBurnsFast", "searches for names are no scores", {
+        UNSEARCHED: "0+30x300", FAILED: "0x300", SCORED: "0+60x300",
+    }, ("70m",)),
+    Trial("HandrailSearchesFail", "one in ten comes too late", {UNSEARCHED: "0+6x60", SEARCHED: "0+60x60"}, ("2m",), {
+        "20m": ONE,
+    }),
+    Trial("HandrailSearchesFail", "nothing is sent: no stage was ever counted", {UNSEARCHED: "0+6x60"}, (), {"20m": ONE}),
+    Trial("HandrailSearchesFail", "one in a hundred", {
+        UNSEARCHED: "0+1x60", SEARCHED: "0+100x60",
+    }, ("20m",)),
+    Trial("HandrailSearchesFail", "scores are no searches", {
+        FAILED: "0+60x60", UNSEARCHED: "0x60", SEARCHED: "0+60x60",
+    }, ("20m",)),
     Trial("HandrailScoringBudgetBurnsFast", "a tenth fails for an hour", {FAILED: "0+6x300", SCORED: "0+54x300"}, (), {
         "70m": ONE,
     }),
