@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import billiard  # type: ignore[import-untyped]
@@ -41,6 +42,7 @@ from guard.records.keys import Keys
 from guard.settings import Settings
 from guard.supervise.paths import Paths
 from guard.telemetry import logs
+from guard.telemetry.exposition import VARIABLE, retire
 from guard.telemetry.metrics import Metrics
 
 __all__ = ["build", "run"]
@@ -211,6 +213,7 @@ def _connected(guard: _Guard) -> Iterator[None]:
     pairs = (
         (signals.worker_shutting_down, guard.stopping),
         (signals.worker_process_init, _in_pool_process),
+        (signals.worker_process_shutdown, _pool_process_ends),
         (signals.worker_ready, _ready),
         (signals.setup_logging, _own_logs),
     )
@@ -243,3 +246,11 @@ def _in_pool_process(**_: Any) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def _pool_process_ends(*, pid: int, **_: Any) -> None:
+    """The supervisor does not know of the pool's processes: what one has counted is booked off by itself."""
+    directory = os.environ.get(VARIABLE)
+    if directory is not None:
+        with suppress(OSError):
+            retire(Path(directory), pid)

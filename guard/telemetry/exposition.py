@@ -43,8 +43,9 @@ def prepare(directory: Path) -> dict[str, str]:
 def retire(directory: Path, pid: int) -> None:
     """Books a dead process off: its live gauges go, its counts and histograms are added to those of all the dead.
 
-    The supervisor calls it when a child has ended. Without it each restart would leave files behind for ever; with it a
-    process that restarts all day costs a few kilobytes. Totals never go back.
+    The supervisor calls it when a child has ended, and a process of the worker's pool at its own end. Without it each
+    restart would leave files behind for ever; with it a process that restarts all day costs a few kilobytes. Totals never
+    go back.
     """
     with _locked(directory, fcntl.LOCK_EX):
         mark_process_dead(pid, str(directory))  # type: ignore[no-untyped-call]

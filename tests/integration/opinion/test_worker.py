@@ -90,7 +90,9 @@ def test_the_worker_asks_and_the_commands_show_it(
     log = worker.log.read_text() + scorer.read_text()
     assert "marmalade" not in log
     assert "Anna" not in log
-    assert any(b"handrail_opinions_total" in file.read_bytes() for file in metrics.glob("counter_*.db"))
+    counted = {file.stem.rpartition("_")[2]: file.read_bytes() for file in metrics.glob("counter_*.db")}
+    assert b"handrail_opinions_total" in counted["0"], "with those of all the dead"
+    assert set(counted) <= {"0", str(worker.process.pid)}, "a process of the pool leaves no files"
     # No queue carries more than ids.
     kept = [
         office.world.rows(f"select message::text from pgmq.{part}_{queue}")  # noqa: S608
