@@ -1,4 +1,4 @@
-"""How long an endpoint that does not answer is left alone. Pure."""
+"""How long an endpoint, or a scorer, that does not answer is left alone. Pure."""
 
 from __future__ import annotations
 

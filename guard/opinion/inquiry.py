@@ -42,7 +42,6 @@ _BUSY_SECONDS: Final = 5.0
 _LEASE_SECONDS: Final = 90.0  # longer than the longest task
 _WORKING_SECONDS: Final = 38.0  # a task is told to end at 40: no further question begins that may not end before
 _MOST_ATTEMPTS: Final = 20
-_UNSEARCHED_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,9 @@ class Inquiry:
             sent = await redacted(finder, said)
         except ScorerUnavailable as error:
             _log.warning("nothing is asked: the scorer did not search for names", extra={"error": type(error)})
-            self._put_off(tenant_id, [Due(due.id, row["attempts"])], _UNSEARCHED_SECONDS, reason="unsearched")
+            # Tries are few: they last as long for a scorer that is away as for an endpoint.
+            wait = pause(row["attempts"], jitter=random.random())  # noqa: S311  (spreads load; protects nothing)
+            self._put_off(tenant_id, [Due(due.id, row["attempts"])], wait, reason="unsearched")
             return Outcome.AWAY
         self._note(tenant_id, row)
         reading = await client.ask(rubric, sent)
