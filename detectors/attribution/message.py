@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from detectors.contract import Item
 from detectors.encoder.framing import Framer
 from detectors.encoder.manifest import Head, read_manifest
 from detectors.encoder.reading import CHARACTERS, SHARES, Reading, Weigh, read, readable
+from detectors.scorer.explicit import lifted
 from detectors.sentences import split
 from detectors.signals import SIGNALS, Side
 
@@ -41,17 +42,29 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """A signal's calibrated ``value``, its ``logit``, and what makes the difference to ``baseline``, the logit of the same
+    """A signal's ``value`` as the score has it: the model's ``calibrated`` probability beside ``lexicon``, what the lexicon
+    says, 0 where it does not answer. Its ``logit``, and what makes the difference to ``baseline``, the logit of the same
     text with its words masked: the ``words`` of the window that is highest, and the ``context``, all that was said before.
     ``gap``: by how many logits the sum misses the difference. ``complete``: whether that is little."""
 
     value: float
+    calibrated: float
+    lexicon: float
     logit: float
     baseline: float
     words: tuple[Word, ...]
     context: float
     gap: float
     complete: bool
+
+
+class _Scored(NamedTuple):
+    """One text's value; where two are alike, the model's logit decides which is higher."""
+
+    value: float
+    logit: float
+    calibrated: float
+    lexicon: float
 
 
 class Attributor:
@@ -95,7 +108,7 @@ class Attributor:
             if item.language is None or item.language in self._languages
             if item.question is not None or not name.startswith("answer.")
         ]
-        best: tuple[float, Item, int, Reading, int] | None = None
+        best: tuple[_Scored, Item, int, Reading, int] | None = None
         for item, start in asked:
             tokens = readable(item, self._framer)
             if tokens is None:
@@ -104,17 +117,22 @@ class Attributor:
             logits = np.array([self._gradients.logits(reading.frames, head.column)]).T
             windows = reading.mean(logits)[:, 0]
             window = int(windows.argmax())
-            if best is None or windows[window] > best[0]:
-                best = (float(windows[window]), item, start, reading, window)
+            scored = self._scored(head, item, float(windows[window]), name)
+            if best is None or scored > best[0]:
+                best = (scored, item, start, reading, window)
         if best is None:
             return None
-        logit, item, start, reading, window = best
+        scored, item, start, reading, window = best
         paths = [self._gradients.path(frame, head.column) for frame in reading.frames[window :: len(reading.windows)]]
-        said = self._words([item])[0].get(name, 0.0) if self._words is not None else 0.0
-        return self._told(head.calibration.probability(logit, said), text, item, start, reading.windows[window], paths)
+        return self._told(scored, text, item, start, reading.windows[window], paths)
+
+    def _scored(self, head: Head, item: Item, logit: float, name: str) -> _Scored:
+        said = self._words([item])[0] if self._words is not None else {}
+        calibrated = head.calibration.probability(logit, said.get(name, 0.0))
+        return _Scored(lifted(name, calibrated, said), logit, calibrated, said.get(name, 0.0))
 
     def _told(
-        self, value: float, text: str, item: Item, start: int, window: tuple[int, int], paths: Sequence[Attributed]
+        self, scored: _Scored, text: str, item: Item, start: int, window: tuple[int, int], paths: Sequence[Attributed]
     ) -> Attribution:
         size = window[1] - window[0]
         # The text ends where a frame does, before its closing token; what stands before it are tags and the context.
@@ -124,7 +142,9 @@ class Attributor:
         places = self._framer.places(item.text[:CHARACTERS])
         words = () if places is None else _words_of(text, [(start + a, start + b) for a, b in places[slice(*window)]], own)
         return Attribution(
-            value=value,
+            value=scored.value,
+            calibrated=scored.calibrated,
+            lexicon=scored.lexicon,
             logit=float(np.average([path.logit for path in paths], weights=shares)),
             baseline=float(np.average([path.baseline for path in paths], weights=shares)),
             words=words,

@@ -53,7 +53,10 @@ class Page:
             self._left_out += 1
             return
         complete = "" if found.complete else ", not complete"
-        told = f"{found.value:.2f}; earlier turns add {found.context:+.1f}{complete}"
+        value = f"{found.value:.2f}"
+        if found.value != found.calibrated:
+            value += f" with the lexicon's {found.lexicon:.2f}, {found.calibrated:.2f} without"
+        told = f"{value}; earlier turns add {found.context:+.1f}{complete}"
         self._parts.append(
             f"<article><h2>{escape(name)} <span>{escape(told)}</span></h2>\n<p>{_shaded(text, found)}</p></article>\n"
         )

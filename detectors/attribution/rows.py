@@ -21,10 +21,10 @@ Shown = Callable[[Row, Attribution], None]
 def attribute_rows(
     lines: Iterable[Line], attributor: Attributor, name: str, *, asked: Asked | None = None, shown: Shown | None = None
 ) -> Iterator[str]:
-    """One JSON text for each row, in order, without a line end: ``{"id", "model", "signal", "value", "logit", "baseline",
-    "words": [{"start", "end", "weight"}], "context", "gap", "complete"}``, the text itself nowhere in it. Where the model
-    has nothing to say of the message (it is of the other side, empty, in a language that the model does not read, or no
-    answer to a question), ``value`` and what follows it are null.
+    """One JSON text for each row, in order, without a line end: ``{"id", "model", "signal", "value", "calibrated",
+    "lexicon", "logit", "baseline", "words": [{"start", "end", "weight"}], "context", "gap", "complete"}``, the text itself
+    nowhere in it. Where the model has nothing to say of the message (it is of the other side, empty, in a language that the
+    model does not read, or no answer to a question), ``value`` and what follows it are null.
 
     Rows are those of ``handrail score``; a bad one is ``{"id", "line", "error"}`` in its place. Raises
     :class:`~detectors.attribution.errors.AttributionUnfit` for a signal that the model does not answer.
@@ -44,9 +44,12 @@ def attribute_rows(
 
 def _told(found: Attribution | None) -> dict[str, object]:
     if found is None:
-        return dict.fromkeys(("value", "logit", "baseline", "words", "context", "gap", "complete"))
+        names = ("value", "calibrated", "lexicon", "logit", "baseline", "words", "context", "gap", "complete")
+        return dict.fromkeys(names)
     return {
         "value": round(found.value, 6),
+        "calibrated": round(found.calibrated, 6),
+        "lexicon": round(found.lexicon, 6),
         "logit": round(found.logit, 4),
         "baseline": round(found.baseline, 4),
         "words": [{"start": word.start, "end": word.end, "weight": round(word.weight, 4)} for word in found.words],

@@ -14,6 +14,7 @@ from detectors.attribution.rows import attribute_rows
 from detectors.contract import Item, Speaker, Utterance
 from detectors.encoder.manifest import shipped
 from detectors.passages import reply_items
+from detectors.scorer.explicit import lifted
 from detectors.scorer.process import LexiconTier
 from detectors.signals import Side
 
@@ -44,6 +45,28 @@ def test_the_words_that_say_it_weigh_most_and_add_up(attributor: Attributor) -> 
     # The tags and the closing token are the same in the baseline: they add nothing.
     assert total == pytest.approx(found.logit, abs=1e-3)
     assert found.complete
+
+
+def test_the_value_is_the_score_s_where_the_lexicon_s_words_changed_it() -> None:
+    folder = shipped()
+    assert folder is not None
+    text, name, said = "The bus was late again, then it rained.", "risk.suicide", {"risk.suicide": 0.9}
+    attributor = Attributor(folder, words=lambda items: [said] * len(items))
+    found = attributor.attribute([Item(Side.USER, text, language="en")], text, name)
+    assert found is not None
+    assert found.lexicon == 0.9
+    assert found.value == lifted(name, found.calibrated, said) > found.calibrated
+    page = Page(name, attributor.model)
+    page.add("a", text, found)
+    assert "with the lexicon" in page.html()
+
+
+def test_without_the_lexicon_the_value_is_the_model_s() -> None:
+    folder = shipped()
+    assert folder is not None
+    found = Attributor(folder).attribute([Item(Side.USER, GRAVE)], GRAVE, "risk.suicide")
+    assert found is not None
+    assert (found.value, found.lexicon) == (found.calibrated, 0.0)
 
 
 def test_what_was_said_before_has_its_share(attributor: Attributor) -> None:
@@ -89,6 +112,7 @@ def test_rows_hold_no_text_and_bad_ones_say_why(attributor: Attributor) -> None:
     ]
     assert [row["id"] for row in found] == ["a", "b", "c", "d", "e"]
     assert found[0]["words"]
+    assert found[0]["value"] >= found[0]["calibrated"] > 0
     assert found[0]["complete"] is True
     assert "kill" not in json.dumps(found[0])
     assert found[1]["value"] is None
