@@ -200,11 +200,18 @@ def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
                 where = f"the variable {variable}"
             else:
                 where = f"{name} in {_FILE}"
-            lines.append(f"{where}: {item['msg'].removeprefix('Value error, ')}")
+            unknown = item["type"] == "extra_forbidden"
+            why = _no_setting(name) if unknown else item["msg"].removeprefix("Value error, ")
+            lines.append(f"{where}: {why}")
         raise SettingsInvalid("settings cannot be used:\n  " + "\n  ".join(lines)) from None
     except (ValueError, OSError) as error:  # a broken handrail.toml
         raise SettingsInvalid(f"{_FILE} cannot be read: {error}") from None
     return settings
+
+
+def _no_setting(name: str) -> str:
+    near = get_close_matches(name, Settings.model_fields, 1)
+    return "there is no such setting; " + (f"did you mean {near[0]}?" if near else "take it out")
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:

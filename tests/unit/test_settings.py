@@ -54,6 +54,12 @@ def test_a_wrong_flag_and_a_wrong_file_are_named() -> None:
     Path("handrail.toml").write_text("prot = 1\n", encoding="utf-8")
     with pytest.raises(SettingsInvalid, match=r"prot in handrail\.toml"):
         load_settings()
+    Path("handrail.toml").write_text("upstream_kee = 'secret'\nxyzzy = 1\n", encoding="utf-8")
+    with pytest.raises(SettingsInvalid) as raised:
+        load_settings()
+    assert "upstream_kee in handrail.toml: there is no such setting; did you mean upstream_key?" in str(raised.value)
+    assert "xyzzy in handrail.toml: there is no such setting; take it out" in str(raised.value)
+    assert "secret" not in str(raised.value)
     Path("handrail.toml").write_text("port = [", encoding="utf-8")
     with pytest.raises(SettingsInvalid, match="cannot be read"):
         load_settings()
