@@ -20,8 +20,8 @@ from detectors.signals import INTIMA
 __all__ = ["FILES", "Reading", "UserReader"]
 
 FILES: Final = (
-    "macros", "idioms", "context", "suicide", "selfharm", "conditions", "concern", "violence", "abuse", "warning", "affect",
-    "attachment",
+    "macros", "idioms", "context", "overdose", "suicide", "selfharm", "conditions", "concern", "violence", "abuse",
+    "warning", "affect", "attachment",
 )  # fmt: skip
 """The rule files of this side, in the order in which they are read."""
 
