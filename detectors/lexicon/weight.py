@@ -202,8 +202,13 @@ def _masked(hit: Hit, sentence: Sentence) -> float | None:
 
 
 def _masks(mask: Hit, hit: Hit) -> bool:
-    """Whether a frame's match lies over another one of a kind that it masks."""
-    return _overlap(hit, mask) and hit.rule.signal.startswith(tuple(mask.rule.options.get("masks", _MASKED).split(",")))
+    """Whether a frame's match lies over another one of a kind that it masks, and of no higher grade than it masks."""
+    options = mask.rule.options
+    return (
+        _overlap(hit, mask)
+        and hit.rule.signal.startswith(tuple(options.get("masks", _MASKED).split(",")))
+        and hit.rule.grade <= float(options.get("most", "1"))
+    )
 
 
 def _overlap(a: Hit, b: Hit) -> bool:
