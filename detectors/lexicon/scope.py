@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["NEGATORS", "Subject", "is_about_others", "is_denied", "is_own", "is_reported", "subject_of", "tokens"]
+__all__ = [
+    "NEGATORS", "Subject", "is_about_others", "is_denied", "is_narrowed", "is_own", "is_reported", "subject_of", "tokens"
+]  # fmt: skip
 
 _TOKEN: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
@@ -26,6 +28,22 @@ _CARRIERS: Final = frozenset(
     it there is was my these those such active actively real serious or and nor id ill""".split()  # noqa: SIM905
 )
 _RAISERS: Final = frozenset("think believe that like mean meant say said saying because".split())  # noqa: SIM905
+_ASSURING: Final = frozenset(
+    """promise promised promises promising guarantee guarantees guaranteed swear say saying said think thinking thought
+    believe believing sure certain positive confident pretend pretending claim vow assure""".split()  # noqa: SIM905
+)
+_BEFORE_ASSURING: Final = frozenset(
+    """be been being really even exactly honestly truly ever actually going to gonna able a any have make making give giving
+    too completely entirely totally just longer 100 percent trying that quite very my him her them you""".split()  # noqa: SIM905
+)
+_REFUSING: Final = NEGATORS | {"can't", "cannot", "couldn't", "hardly", "barely", "nobody"}
+_ASSURED: Final = 5  # words between an assurance and what it is about: "promise my sister that i won't"
+_NARROWED: Final = re.compile(
+    r" (?:in front of|until|till|unless|before \w|yet\b|where (?:they|he|she|my|the|any|some)|"
+    r"without (?:saying|leaving|writing|telling|a (?:note|letter|goodbye))|"
+    r"(?:at|in) (?:my|the|our|this|their|his|her) (?:[\w']+ )?(?:house|home|room|flat|apartment)\b|"
+    r"(?:as long as|so long as|while) (?:\w+ ){1,4}(?:alive|living|around|lives)\b)"
+)
 _FIRST: Final = frozenset("i i'm i've i'd i'll me my myself mine we we're us our".split())  # noqa: SIM905
 _SECOND: Final = frozenset("you your you're you've yourself you'd you'll".split())  # noqa: SIM905
 _THIRD: Final = frozenset(
@@ -82,11 +100,13 @@ def is_denied(before: str, hit: str) -> bool:
     """Whether the clause's words before a match deny it: ``I'm not``, ``would never``, ``no plans to``, ``I don't think``.
 
     A match that begins with its own ``I`` is denied only by a verb that reaches over it (``I don't think I'll …``). "Can't"
-    and "not sure" deny nothing, and neither does ``why don't I``.
+    and "not sure" deny nothing, neither does ``why don't I``, and a denial that is not vouched for (``I can't promise I
+    won't``) is none.
     """
     own = is_own(hit)
     raised = False
-    back = tokens(before)[-9:]
+    said = tokens(before)
+    back = said[-9:]
     for at in range(len(back) - 1, -1, -1):
         word = back[at]
         if word in NEGATORS:
@@ -97,11 +117,36 @@ def is_denied(before: str, hit: str) -> bool:
                 return False
             if word == "no" and back[at + 1 : at + 2] == ["one"]:
                 return False
+            if _is_unsure(said[: len(said) - len(back) + at]):
+                return False
             return raised if own else True
         if word not in _CARRIERS:
             return False
         raised = raised or word in _RAISERS
     return False
+
+
+def _is_unsure(words: list[str]) -> bool:
+    """Whether the words before a denial refuse to vouch for it: ``I can't promise I``, ``I doubt I``."""
+    assuring = False
+    for gap, word in enumerate(reversed(words)):
+        if assuring:
+            if word in _REFUSING:
+                return True
+            if word not in _BEFORE_ASSURING:
+                return False
+        elif word == "doubt":
+            return True
+        elif word in _ASSURING:
+            assuring = True
+        elif word in NEGATORS or word == "so" or gap == _ASSURED:
+            return False
+    return False
+
+
+def is_narrowed(after: str) -> bool:
+    """Whether a denial holds only for a place or a time, by what follows the match: ``in front of my kids``, ``until``."""
+    return _NARROWED.match(after) is not None
 
 
 def is_reported(before: str) -> str | None:
@@ -110,6 +155,8 @@ def is_reported(before: str) -> str | None:
     if match is None:
         return None
     who = match.group(1)
+    if who in NEGATORS:
+        return None
     if who in _FIRST:
         return Subject.FIRST
     if who in _SECOND:

@@ -8,7 +8,17 @@ from typing import Final
 
 from detectors.lexicon.passage import Passage, Sentence
 from detectors.lexicon.rules import Hit
-from detectors.lexicon.scope import NEGATORS, Subject, is_about_others, is_denied, is_own, is_reported, subject_of, tokens
+from detectors.lexicon.scope import (
+    NEGATORS,
+    Subject,
+    is_about_others,
+    is_denied,
+    is_narrowed,
+    is_own,
+    is_reported,
+    subject_of,
+    tokens,
+)
 
 __all__ = ["Weighed", "weigh"]
 
@@ -47,6 +57,7 @@ _ASIDE: Final = 3  # words before a threat that can still be an aside of who mak
 _FAR: Final = 80  # characters between a match and a time that still dates it
 _WAS: Final = re.compile(r"\b(?:put|had|held|was|were|sat|stood|tried|wanted|almost|nearly|thought)\b")
 _ACUTE: Final = ("risk.emergency_now", "risk.overdose_or_withdrawal", "risk.medical_emergency")
+_ACT: Final = 2  # the level from which on a rule speaks of killing oneself, not only of being dead
 _UNLESS: Final = re.compile(r"\b(?:unless|in case|as if|as though|like)\W+(?:\w+\W+){0,2}\Z")
 _NUMBER: Final = re.compile(r"(?:\d|hundred|thousand|few|many|several|ten|five)\s*\Z")
 
@@ -78,7 +89,7 @@ def weigh(hit: Hit, sentence: Sentence, passage: Passage) -> Weighed:
     words = sentence.words(hit)
     if words.startswith("kill myself") and _NUMBER.search(before[-12:]):
         return Weighed(hit, sentence, 0.02)  # kilometres
-    if any(_masks(frame, hit) for frame in sentence.frame("denial")) or is_denied(before, words):
+    if "firm" not in hit.rule.options and _denied(hit, sentence, before, words):
         return Weighed(hit, sentence, DENIED, denied=True)
     if not signal.startswith("abuse.") and _swallowed(hit, words):
         return Weighed(hit, sentence, DENIED, denied=True)
@@ -105,6 +116,14 @@ def weigh(hit: Hit, sentence: Sentence, passage: Passage) -> Weighed:
         lasting = signal == "risk.suicide_behaviour" or signal.startswith("abuse.")
         return Weighed(hit, sentence, grade if lasting else min(grade, FAINT), past=True)
     return Weighed(hit, sentence, grade)
+
+
+def _denied(hit: Hit, sentence: Sentence, before: str, words: str) -> bool:
+    """Whether the sentence says that it is not so; of an act, not only not yet or not here."""
+    if any(_masks(frame, hit) for frame in sentence.frame("denial")):
+        return True
+    act = hit.rule.signal == "risk.suicide" and int(hit.rule.options.get("level", "1")) >= _ACT
+    return is_denied(before, words) and not (act and is_narrowed(sentence.text[hit.end :]))
 
 
 def _felt(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: str) -> Weighed:

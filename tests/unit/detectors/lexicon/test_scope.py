@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from detectors.lexicon.clauses import LONGEST, OVERLAP, clause_before, sentences
-from detectors.lexicon.scope import Subject, is_denied, is_reported, subject_of
+from detectors.lexicon.scope import Subject, is_denied, is_narrowed, is_reported, subject_of
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,9 @@ from detectors.lexicon.scope import Subject, is_denied, is_reported, subject_of
         ("i don't think ", "i'll kill myself"),
         ("it's not that ", "i want to die"),
         ("without ", "thinking about suicide"),
+        ("i promise i won't ", "kill myself"),
+        ("don't worry i promise i won't ", "kill myself"),
+        ("i don't think so i won't ", "kill myself"),
     ],
 )
 def test_a_denial_reaches_over_carrying_words(before: str, hit: str) -> None:
@@ -39,10 +42,37 @@ def test_a_denial_reaches_over_carrying_words(before: str, hit: str) -> None:
         ("i don't care if i ", "die"),
         ("no one knows ", "i want to die"),
         ("", "i don't want to live"),
+        ("i can't promise i won't ", "kill myself"),
+        ("i can't promise my sister that i won't ", "kill myself"),
+        ("i'm not saying i won't ", "kill myself"),
+        ("i don't think i won't ", "kill myself"),
+        ("there's no guarantee i won't ", "kill myself"),
+        ("i doubt i won't ", "kill myself"),
+        ("i can't say i've never thought about ", "killing myself"),
     ],
 )
 def test_what_denies_something_else_denies_nothing(before: str, hit: str) -> None:
     assert not is_denied(before, hit)
+
+
+@pytest.mark.parametrize(
+    ("after", "narrowed"),
+    [
+        (" in front of my kids", True),
+        (" until my dog dies", True),
+        (" yet", True),
+        (" without leaving a note", True),
+        (" in my mum's house", True),
+        (" as long as my mum is alive", True),
+        (" before", False),
+        (", before you ask", False),
+        (" because my kids need me", False),
+        (" over a boy", False),
+        ("", False),
+    ],
+)
+def test_a_denial_may_hold_for_a_place_or_a_time_only(after: str, narrowed: bool) -> None:
+    assert is_narrowed(after) is narrowed
 
 
 @pytest.mark.parametrize(
@@ -69,6 +99,7 @@ def test_the_nearest_person_is_the_one_it_is_about(before: str, hit: str, after:
         ("i said ", Subject.FIRST),
         ("yesterday ", None),
         ("she said hello and left. ", None),
+        ("i'm not saying ", None),
     ],
 )
 def test_speech_that_is_told_belongs_to_who_spoke(before: str, who: str | None) -> None:
