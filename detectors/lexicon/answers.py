@@ -15,6 +15,7 @@ from typing import Final
 
 from detectors.lexicon.foreign import foreign_answer
 from detectors.lexicon.rules import Hit, Rules, words_of
+from detectors.lexicon.scope import NEGATORS, tokens
 from detectors.normalise import normalise
 from detectors.signals import IMPLIED_BY_YES
 
@@ -228,7 +229,8 @@ def _enter(found: _Found, hit: Hit, clause: _Clause, question: int) -> None:
     topic = rule.options.get("topic")
     if topic is not None:
         said = _bears_on(kind, int(topic), question)
-        if said is None or clause.asks:
+        negated = not NEGATORS.intersection(tokens(clause.text[hit.start : hit.end])) <= rule.pattern.words
+        if said is None or clause.asks or negated:  # "he's not here" has no "not" of the rule's
             return
         found.stated[said] = max(found.stated[said], value)
     elif kind == "unclear":
