@@ -64,7 +64,8 @@ def _planned(reading: Reading, passage: Passage) -> None:
         return
     for sentence in passage.sentences:
         for hit in sentence.frame("undertaking"):
-            if is_denied(sentence.before(hit), sentence.words(hit)):
+            explained = "unless" in hit.rule.options and passage.framed(hit.rule.options["unless"])
+            if explained or is_denied(sentence.before(hit), sentence.words(hit)):
                 continue
             span = (sentence.start + hit.start, sentence.start + hit.end)
             for name in LADDER[:4]:

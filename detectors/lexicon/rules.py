@@ -28,7 +28,7 @@ INTERNAL: Final = frozenset(
     (
         "idiom", "fiction", "topic", "denial", "trivial", "laughter", "serious", "now", "soon", "past", "recent",
         "resolve", "decided", "plan", "undertaking", "parting", "preparing", "moving", "method", "continuation", "means",
-        "closing",
+        "closing", "tie",
     )
 )  # fmt: skip
 """Rule names that are no signals: they mask, qualify or prepare other signals."""

@@ -150,6 +150,9 @@ def _whose(hit: Hit, sentence: Sentence, passage: Passage, before: str, words: s
         if quoted or "should" not in words:
             return Weighed(hit, sentence, ELSEWHERE, other=grade)
         return Weighed(hit, sentence, FAINT)
+    killer = subject_of(before, "", "") if signal in _OF_SUICIDE and "kill me" in words and not is_own(words) else None
+    if killer in (Subject.THIRD, Subject.SECOND):
+        return Weighed(hit, sentence, ELSEWHERE)
     if signal.startswith("abuse.") and signal != "abuse.danger_now":
         subject = subject_of(before, words, "")
         if subject == Subject.FIRST:
