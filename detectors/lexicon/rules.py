@@ -22,6 +22,7 @@ _MACRO: Final = re.compile(r"(\w+) = (.+)")
 _GRADE: Final = re.compile(r"(.*?)(?:\s+::\s+(0\.\d+|1\.0))?")
 _TOKEN: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _EDGES: Final = string.whitespace + string.punctuation + "\u2026\u3002\uff01\uff1f\u0964"
+_SIGN: Final = re.compile(r"[,;:()\"\u2026]|\.\.")
 _MOST_HITS: Final = 4  # places of one rule that are looked at in one sentence
 
 INTERNAL: Final = frozenset(
@@ -55,6 +56,8 @@ class Rule:
             if count == _MOST_HITS:
                 return
             words = match.group()
+            if "joined" in self.options and _SIGN.search(words.strip(_EDGES)):
+                continue
             start = match.start() + len(words) - len(words.lstrip(_EDGES))
             yield start, start + len(words.strip(_EDGES))
 

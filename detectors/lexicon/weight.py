@@ -107,6 +107,8 @@ def weigh(hit: Hit, sentence: Sentence, passage: Passage) -> Weighed:
         return Weighed(hit, sentence, DENIED, past=True)
     if signal in _ACUTE and _UNLESS.search(before):
         return Weighed(hit, sentence, FAINT)
+    if "dated" in hit.rule.options and not _near_now(sentence) and any(sentence.frame("recent")):
+        return Weighed(hit, sentence, min(grade, FAINT))
     if _IF_EVER.search(before):
         return Weighed(hit, sentence, min(grade, FAINT))
     figure = _figure(hit, sentence, passage, before, words)
