@@ -306,9 +306,11 @@ class Database:
             async with asyncio.timeout(self._seconds), pool.connection(self._seconds) as connection:
                 await connection.execute("select 1")
                 if self._admit is not None:
-                    await self._ask(self._admit, connection)
+                    await self._compare(self._admit, connection)
 
-    async def _ask(self, admit: Callable[[AsyncConnection[Any]], Awaitable[None]], connection: AsyncConnection[Any]) -> None:
+    async def _compare(
+        self, admit: Callable[[AsyncConnection[Any]], Awaitable[None]], connection: AsyncConnection[Any]
+    ) -> None:
         try:
             await admit(connection)
         except psycopg.ProgrammingError:  # not migrated yet, so nothing to be compared with
