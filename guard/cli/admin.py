@@ -197,7 +197,7 @@ def tenant_set(
     if people not in (None, "none") and not told:
         warn(f"nobody is told of a case until there is a channel: handrail channel add NAME URL --tenant {name}")
     if store_text is False:
-        warn("text that was stored until now stays, encrypted")
+        warn(f"text that was stored until now stays, encrypted, until: handrail tenant destroy-text {name}")
     if row.opinion_since is not None and (opinion is Switch.ON or store_text is False):
         _warn_of_opinions(settings, row)
     _warn_of_nothing_to_judge(settings, row)
@@ -240,6 +240,35 @@ def tenant_remove(name: Name, data_dir: DataDir = None, database_url: DatabaseUr
         say(f"tenant {name} is removed; its audit log stays")
     else:
         say(f"tenant {name} is disabled: its turns and cases stay on record")
+
+
+@tenant.command("destroy-text")
+def tenant_destroy_text(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Make a tenant's stored text, notes and pseudonyms unreadable for good. Turns, scores and cases stay."""
+    from guard.records import admin
+
+    async def destroy(connection: AsyncConnection[Any]) -> tuple[admin.TenantRow, int]:
+        row = await admin.find_tenant(connection, name)
+        held = await admin.text_held(connection, row.id)
+        if held.keys and not yes:
+            if held.open_cases:
+                warn(f"{held.open_cases} of its cases are not closed; whoever reads them will have no text to judge by")
+            what = f"All text, notes and pseudonyms of tenant {name} will be unreadable, and nothing brings them back."
+            typer.confirm(f"{what} Destroy them?", abort=True, err=True)
+        return row, await admin.destroy_text(connection, row.id)
+
+    row, keys = on_records(settings_from(data_dir=data_dir, database_url=database_url), destroy)
+    if not keys:
+        say(f"tenant {name} has no text that can be read: nothing to destroy")
+    else:
+        say(f"the text of tenant {name} is unreadable from now on; docs/review.md says what stays")
+    if row.store_text:
+        warn(f"text of later turns is kept, under a new key, until: handrail tenant set {name} --no-store-text")
 
 
 @key.command("create")

@@ -33,7 +33,16 @@ from guard.records.admin.reviewers import (
     reset_totp,
     set_roles,
 )
-from guard.records.admin.tenant_keys import ApiKey, NewKey, create_key, destroy_text, list_keys, revoke_key
+from guard.records.admin.tenant_keys import (
+    ApiKey,
+    NewKey,
+    TextHeld,
+    create_key,
+    destroy_text,
+    list_keys,
+    revoke_key,
+    text_held,
+)
 from guard.records.admin.tenants import (
     TenantRow,
     change_tenant,
@@ -52,6 +61,7 @@ __all__ = [
     "NewReviewer",
     "Reviewer",
     "TenantRow",
+    "TextHeld",
     "add_webhook",
     "change_channel",
     "change_tenant",
@@ -82,4 +92,5 @@ __all__ = [
     "reset_totp",
     "revoke_key",
     "set_roles",
+    "text_held",
 ]

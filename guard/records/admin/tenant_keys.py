@@ -17,7 +17,7 @@ from guard.records.ids import new_id
 from guard.records.queries import query
 from guard.records.tenants import KEY_PREFIX, digest_of
 
-__all__ = ["ApiKey", "NewKey", "create_key", "destroy_text", "list_keys", "revoke_key"]
+__all__ = ["ApiKey", "NewKey", "TextHeld", "create_key", "destroy_text", "list_keys", "revoke_key", "text_held"]
 
 _KEY_BYTES: Final = 24  # 32 URL-safe characters
 _SHOWN: Final = 9  # characters of a key that it is recognised by
@@ -39,6 +39,15 @@ class NewKey:
 
     id: UUID
     secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextHeld:
+    """What can still be read of a tenant. ``keys``: data keys that are not destroyed; ``open_cases``: cases that are not
+    closed, whose reviewers may need the text."""
+
+    keys: int
+    open_cases: int
 
 
 async def create_key(connection: Connection, tenant_id: UUID, *, actor: str = ACTOR) -> NewKey:
@@ -70,9 +79,16 @@ async def revoke_key(connection: Connection, tenant_id: UUID, key_id: UUID, *, a
         )
 
 
+async def text_held(connection: Connection, tenant_id: UUID) -> TextHeld:
+    """What :func:`destroy_text` would make unreadable, and who would miss it."""
+    cursor = await connection.cursor(row_factory=class_row(TextHeld)).execute(query("text_held"), {"tenant_id": tenant_id})
+    row = await cursor.fetchone()
+    return row if row is not None else TextHeld(0, 0)
+
+
 async def destroy_text(connection: Connection, tenant_id: UUID, *, actor: str = ACTOR) -> int:
-    """Destroys the tenant's data keys: all text that was stored is unreadable from now on. Returns how many keys. Text of
-    later turns gets a new key."""
+    """Destroys the tenant's data keys: text, notes and pseudonyms that were stored are unreadable from now on. Returns how
+    many keys; 0, and no row in the audit log, where there was none. Text of later turns gets a new key."""
     async with connection.transaction():
         cursor = await connection.execute(query("destroy_data_keys"), {"tenant_id": tenant_id})
         number = len(await cursor.fetchall())

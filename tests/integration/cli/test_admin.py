@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from guard.cli.main import app
 from guard.errors import HandrailError
 from guard.records.admin import channel_secret
+from guard.records.encryption import wrap_new
 from guard.records.keys import Keys
 from guard.records.pool import Database
 from guard.records.tenants import TenantKeys
@@ -96,6 +97,52 @@ def test_a_tenant_says_what_goes_to_its_chatbot(place: Path) -> None:
     assert re.search(r"upstream +with pseudonyms; with those", run("tenant", "show", "plain"))
     assert "redact_upstream_before" in run("audit", "show", "--tenant", "plain", "--json")
     assert "give one of off, on, strict" in refusal("tenant", "set", "plain", "--redact-upstream", "perhaps")
+
+
+def test_a_tenant_s_text_is_destroyed_after_a_question_and_on_record(place: Path, database_url: str) -> None:
+    """A no, and a mistyped name, destroy nothing; a second time does nothing and is no second row."""
+    run("tenant", "create", "coast", "--store-text")
+    run("tenant", "create", "cliff", "--store-text")
+    run("tenant", "create", "bare")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for (tenant_id,) in connection.execute("select id from tenants where name in ('coast', 'cliff')").fetchall():
+            data_key = wrap_new(Keys.load(place), tenant_id)
+            connection.execute(
+                "insert into data_keys (tenant_id, id, wrapped) values (%s, %s, %s)",
+                [tenant_id, data_key.id, data_key.wrapped],
+            )
+        _case(connection, "coast", told_at=None)
+
+    def keys(tenant: str) -> list[bool]:
+        """Of each data key of a tenant, whether it can be used."""
+        with psycopg.connect(database_url) as connection:
+            rows = connection.execute(
+                "select wrapped is not null from data_keys k join tenants t on t.id = tenant_id where t.name = %s", [tenant]
+            ).fetchall()
+        return [bool(usable) for (usable,) in rows]
+
+    destroy = ("tenant", "destroy-text", "coast")
+    said = CliRunner().invoke(app, destroy, input="n\n")
+    assert said.exit_code == 1
+    assert "1 of its cases are not closed" in said.stderr
+    assert "All text, notes and pseudonyms of tenant coast" in said.stderr
+    assert CliRunner().invoke(app, destroy, input="").exit_code == 1, "where nobody can answer"
+    assert "did you mean coast?" in refusal("tenant", "destroy-text", "coasts", "--yes")
+    assert keys("coast") == [True]
+    assert "text.destroyed" not in _actions(database_url, "coast")
+
+    agreed = CliRunner().invoke(app, destroy, input="y\n", catch_exceptions=False)
+    assert agreed.exit_code == 0
+    assert "is unreadable from now on" in agreed.stdout
+    assert "handrail tenant set coast --no-store-text" in agreed.stderr
+    assert (keys("coast"), keys("cliff")) == ([False], [True])
+    for tenant in ("coast", "bare"):
+        assert "nothing to destroy" in run("tenant", "destroy-text", tenant)  # there is nothing to ask about
+    assert _actions(database_url, "coast")[-1] == "text.destroyed"
+    assert _actions(database_url, "coast").count("text.destroyed") == 1
+    assert "text.destroyed" not in _actions(database_url, "bare")
+    assert "is unreadable" in run("tenant", "destroy-text", "cliff", "--yes")
+    assert keys("cliff") == [False]
 
 
 def test_a_reviewer_gets_a_password_of_their_own(place: Path) -> None:
