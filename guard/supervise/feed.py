@@ -26,7 +26,8 @@ _SETTLE: Final = timedelta(seconds=3)  # a turn that delivered nothing by then i
 
 @dataclass(frozen=True, slots=True)
 class TurnLine:
-    """One attempt of one turn. ``rules``: those that fired. ``part``: the client went away before the end."""
+    """One attempt of one turn. ``rules``: those that fired. ``part``: the client went away before the end. ``silent``:
+    nothing of its reply had left when it was shown."""
 
     id: UUID
     attempt: int
@@ -37,15 +38,16 @@ class TurnLine:
     severity: int
     rules: tuple[str, ...]
     part: bool
+    silent: bool
     case: bool
 
 
 def line_of(row: Mapping[str, Any]) -> TurnLine:
     """A row of the query as a line."""
     fired = tuple(rule["id"] for rule in row["rules"] if rule.get("outcome") == "fired")
-    part = row["delivered"] != "whole"
+    part, silent = row["delivered"] == "part", row["delivered"] == "none"
     head = (row["id"], row["attempt"], row["tried_at"], row["name"], row["action"], row["status"], row["severity"])
-    return TurnLine(*head, fired, part, row["case_id"] is not None)
+    return TurnLine(*head, fired, part, silent, row["case_id"] is not None)
 
 
 class Feed:

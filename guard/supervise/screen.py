@@ -85,7 +85,8 @@ class Screen:
             head = f"  {'time':<8}  {'turn':<36}  {'action':<8}  {'status':<8}  sev  rules that fired"
             self._line(Text(head, style="dim underline"))
         self._turns += 1
-        marks = [mark for mark, there in (("case", line.case), ("not delivered whole", line.part)) if there]
+        known = (("case", line.case), ("not delivered whole", line.part), ("nothing delivered so far", line.silent))
+        marks = [mark for mark, there in known if there]
         marks += [f"attempt {line.attempt}"] if line.attempt > 1 else []
         rules = ", ".join(line.rules[:_RULES]) + (f" +{len(line.rules) - _RULES}" if len(line.rules) > _RULES else "")
         self._line(

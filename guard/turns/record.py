@@ -26,7 +26,8 @@ __all__ = ["Record"]
 
 
 class Record:
-    """Writes one turn down as often as it must: first, at its settling, at its end. Each entry is a snapshot of the turn."""
+    """Writes one turn down as often as it must: after the person's side, at its settling, at its end. Each entry is a
+    snapshot of the turn."""
 
     def __init__(self, claim: Claim, judgement: Judgement, speech: Speech) -> None:
         self._room = judgement.room
@@ -36,6 +37,7 @@ class Record:
         self._stored: Mapping[str, Any] | None = None
         self._alone = False  # nothing of this session was under way in this process when the turn began
         self._settled = False
+        self._snapshots = 0  # how many were made
         self._redaction = Redaction(self._room.finder, longest=self._room.settings.redact_seconds)
 
     # ---- the session
@@ -105,6 +107,7 @@ class Record:
     async def _entry(self, delivered: Delivered, *, spoken: bool, seconds: float) -> TurnEntry:
         """A snapshot of the turn. ``seconds``: how long the search for what is personal in its texts may take."""
         text, redacted = await self._texts(seconds)
+        self._snapshots += 1
         judgement = self._judgement
         claimed, request, tally = judgement.claimed.result(), judgement.request, judgement.tally
         shown = [use for composition in tally.compositions for use in composition.resources] if spoken else []
@@ -180,6 +183,17 @@ class Record:
             self._room.records.alert("journal_full")
             return
         self._judgement.case_open = self._judgement.case_open or case is not None
+
+    def keep(self) -> None:
+        """Hands the turn to the records before its reply, where the next turn needs it: a process that dies under the reply
+        then takes no disclosure with it. Waits for nothing."""
+        if self._matters():
+            self._room.spawn(self._keep())
+
+    async def _keep(self) -> None:
+        entry = await self._entry(Delivered.NONE, spoken=False, seconds=self._room.settings.score_seconds)
+        if self._snapshots == 1:  # else a later one was handed over while this one waited for its texts
+            self._room.records.enqueue(entry)
 
     async def settle(self) -> None:
         """Waits until all that must be durable before the reply's last byte is durable."""

@@ -348,13 +348,21 @@ def view(state: SessionState, now: datetime, *, question_before: int | None = No
     )
 
 
+def _replied(state: SessionState, other: SessionState) -> bool:
+    """Whether both end with the same turn, and ``state`` alone knows what was said to it."""
+    if not state.known or not other.known or (state.last_key, state.turns) != (other.last_key, other.turns):
+        return False
+    return other.known[-1] in state.known and state.known[-1] not in other.known
+
+
 def merge(stored: Mapping[str, Any] | None, journaled: Mapping[str, Any]) -> dict[str, Any]:
     """Two states of one session that were written apart (the database was away): the more careful of each.
 
-    The one with more turns goes on; states and peaks are the higher ones; an open question stays open.
+    The one with more turns goes on, of two that end with the same turn the one that has the reply to it; states and peaks
+    are the higher ones; an open question stays open.
     """
     left, right = from_json(stored), from_json(journaled)
-    base, other = (left, right) if left.turns > right.turns else (right, left)
+    base, other = (left, right) if left.turns > right.turns or _replied(left, right) else (right, left)
     peaks = dict(base.peaks)
     for name, peak in other.peaks.items():
         if name not in peaks or peak.value > peaks[name].value:

@@ -1,7 +1,8 @@
 """One turn, from the first byte to the record.
 
 The user's side (claim, scores, session, decision, and from severity 3 on the record and the case) runs in a task of the
-room's: a client that goes away cancels the upstream call and nothing else.
+room's: a client that goes away cancels the upstream call and nothing else. Below severity 3 a first snapshot is handed over
+beside it where the next turn needs one.
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ class Turn:
             started = loop.time()
             await record.commit(Delivered.NONE, spoken=False)
             room.meters.stage("record", loop.time() - started)
+        else:
+            record.keep()
         completion = self._speech.open()
         record.pend()
         return Opening(

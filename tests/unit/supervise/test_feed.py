@@ -52,9 +52,9 @@ def test_a_turn_that_still_goes_on_is_shown_when_its_reply_has_left() -> None:
     early = row(delivered="none", action="guide")
     assert feed.new([early], NOW + timedelta(seconds=1)) == []
     (line,) = feed.new([row(delivered="part")], NOW + timedelta(seconds=2))
-    assert (line.action, line.part) == ("complete", True)
+    assert (line.action, line.part, line.silent) == ("complete", True, False)
     (alone,) = feed.new([row(2, delivered="none")], NOW + timedelta(seconds=4))
-    assert alone.part
+    assert (alone.part, alone.silent) == (False, True)  # its reply may still be streaming
 
 
 def test_what_it_remembers_and_reads_is_bounded() -> None:
@@ -80,6 +80,9 @@ def test_a_line_says_what_was_done_and_nothing_of_what_was_said() -> None:
         str(UUID(int=1)), "complete", "full", "3", "ideation-with-method",
         "[case]", "[not", "delivered", "whole]", "[attempt", "2]",
     ]  # fmt: skip
+    (line,) = Feed(NOW).new([row(2, delivered="none")], NOW + timedelta(seconds=4))
+    screen.turn(line)
+    assert out.getvalue().rstrip().endswith("[case]  [nothing delivered so far]")
 
 
 def test_rules_beyond_the_second_are_a_number_and_the_id_stays_whole() -> None:

@@ -180,6 +180,17 @@ def test_merging_two_histories_keeps_the_more_careful_of_each() -> None:
     assert merge(None, to_json(alarm)) == to_json(alarm)
 
 
+def test_of_two_histories_that_end_with_one_turn_the_one_with_its_reply_goes_on() -> None:
+    turn = play({"risk.suicide_ge2": 0.8})
+    spoken = Spoken(turn.last_at or START, question=2, rules=("asks",), said=("asks",), digest=f"{99:032x}")
+    replied = to_json(speak(turn, spoken))
+    for left, right in ((replied, to_json(turn)), (to_json(turn), replied)):
+        assert merge(left, right) == replied
+    later = play(CALM, state=from_json(replied))
+    for left, right in ((to_json(later), replied), (replied, to_json(later))):
+        assert merge(left, right)["turns"] == 2
+
+
 def test_unknown_fields_of_a_newer_version_are_left_out() -> None:
     assert from_json({"state": "elevated", "telepathy": 1}).state == "elevated"
 

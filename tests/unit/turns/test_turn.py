@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
+from detectors.pii.entity import Entity
+from guard.settings import load_settings
 from guard.turns.contract import Delivered, Passage, Reply, Status, VerdictKind
 from policies.completions.catalog import shipped as catalog
 from policies.completions.verify import contacts_in
@@ -15,6 +19,7 @@ from tests.unit.turns.desk import World
 
 PLAN = {f"risk.suicide_ge{level}": 0.9 for level in (2, 3, 4, 5)} | {"risk.suicide": 0.9, "risk.suicide_high": 0.9}
 IDEATION = {"risk.suicide": 0.9, "risk.suicide_ge2": 0.9}
+LOW = {"distress": 0.9, "warning.hopeless": 0.9}
 GUILT = {"companion.retention": 0.9, "harm.coercive": 0.4}
 
 
@@ -66,6 +71,65 @@ async def test_a_plan_is_recorded_before_anything_is_said_and_completed(world: W
     turn.close(Delivered.WHOLE)
     await finish(world)
     assert world.records.enqueued[-1].referral is not None
+
+
+async def test_a_disclosure_is_handed_over_before_its_reply_and_is_one_turn(world: World) -> None:
+    """A process that dies under the reply takes neither it nor the session's change with it."""
+    world.scorer.says["…"] = LOW
+    request = world.request("…")
+    turn = world.desk.begin(request)
+    opening = await turn.opening()
+    assert opening.completion is None
+    await asyncio.sleep(0)
+    assert world.records.committed == []
+    (first,) = world.records.enqueued
+    assert (first.delivered, first.severity, first.spoken, first.referral) == (Delivered.NONE, 1, {}, None)
+    (row,) = world.records.sessions.values()
+    assert row.state is not None
+    assert (row.state["state"], row.state["turns"]) == ("distressed", 1)
+    await turn.end(Reply(0, "I hear you.", "", "stop"))
+    await turn.settle()
+    turn.close(Delivered.WHOLE)
+    await finish(world)
+    assert {(entry.turn_id, entry.attempt) for entry in world.records.enqueued} == {(first.turn_id, 1)}
+    assert [entry.delivered for entry in world.records.enqueued] == [Delivered.NONE, Delivered.PART, Delivered.WHOLE]
+    (row,) = world.records.sessions.values()
+    assert row.state is not None
+    assert row.state["turns"] == 1
+    assert len(row.state["known"]) == 2
+
+
+async def test_a_first_snapshot_that_is_late_is_left_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked for in its stead where names are not found in time is slower than the reply."""
+    named, formed = asyncio.Event(), asyncio.Event()
+
+    class Names:
+        async def entities(self, texts: Sequence[str], *, deadline: float) -> list[tuple[Entity, ...]]:
+            if texts == ["…"]:
+                await named.wait()
+            return [() for _ in texts]
+
+    class Forms:
+        async def entities(self, texts: Sequence[str], *, deadline: float) -> list[tuple[Entity, ...]]:
+            await formed.wait()
+            return [() for _ in texts]
+
+    monkeypatch.setattr("guard.turns.redaction.FormsFinder", Forms)
+    world.identity = replace(world.identity, store_text=True)
+    world.room.finder = Names()
+    world.room.settings = load_settings({"score_seconds": 0.01})
+    world.scorer.says["…"] = LOW
+    turn = world.desk.begin(world.request("…"))
+    await turn.opening()
+    await asyncio.sleep(0.05)
+    assert world.records.enqueued == []
+    named.set()
+    await turn.end(Reply(0, "I hear you.", "", "stop"))
+    await turn.settle()
+    formed.set()
+    turn.close(Delivered.WHOLE)
+    await finish(world)
+    assert [entry.delivered for entry in world.records.enqueued] == [Delivered.PART, Delivered.WHOLE]
 
 
 async def test_a_client_that_goes_away_at_once_changes_nothing_of_it(world: World) -> None:
