@@ -23,6 +23,7 @@ _NOT_HEEDED: Final = frozenset(
     )
 )
 _ANSWERS: Final = "answer."
+_LEAST: Final = 1e-3  # what the lexicon denies it does not rule out
 _READ: Final = ("answer.affirm", "answer.deny", "answer.declines")
 
 
@@ -36,12 +37,13 @@ def lifted(name: str, value: float, said: Mapping[str, float]) -> float:
     """A model's ``value`` of a signal beside what the lexicon said of all signals: below its explicit word, the geometric
     mean of both. So words decide where the model is unsure, and no word overrules a model that is sure.
 
-    Answers to a question stand together: where the lexicon reads one explicitly, all of them are as it reads them. That it
-    cannot tell is no reading.
+    Answers to a question stand together: where the lexicon reads one explicitly, each of them is the mean of both, also below
+    the model's. That it cannot tell is no reading.
     """
-    if name.startswith(_ANSWERS):
-        return said.get(name, 0.0) if any(said.get(read, 0.0) >= EXPLICIT for read in _READ) else value
     word = said.get(name, 0.0)
+    if name.startswith(_ANSWERS):
+        read = any(said.get(each, 0.0) >= EXPLICIT for each in _READ)
+        return math.sqrt(max(word, _LEAST) * value) if read else value
     return math.sqrt(word * value) if is_heeded(name) and word >= EXPLICIT and word > value else value
 
 
