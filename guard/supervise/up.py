@@ -166,7 +166,10 @@ class _Supervisor:
         while True:
             await asyncio.sleep(_TRIM_SECONDS)
             for path in self._paths.logs.glob("*.log"):
-                trim_log(path)
+                try:
+                    trim_log(path)
+                except OSError as error:  # a full disk: there above all it is to be tried again
+                    _log.warning("a log could not be cut", extra={"file": path, "error": type(error)})
 
     async def _keep(self, database: EmbeddedPostgres) -> None:
         """Starts PostgreSQL again whenever it dies."""
