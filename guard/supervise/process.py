@@ -72,8 +72,7 @@ class Incident:
             return f"{self.name} is back (process {self.pid})"
         if self.fault:
             return f"{self.name} could not be started ({self.fault}); trying again in {self.wait:.1f} s"
-        how = f"was ended by {signal.Signals(-self.status).name}" if self.status < 0 else f"ended with status {self.status}"
-        return f"{self.name} (process {self.pid}) {how}; starting it again in {self.wait:.1f} s"
+        return f"{self.name} (process {self.pid}) {_end_of(self.status)}; starting it again in {self.wait:.1f} s"
 
 
 class Keeper:
@@ -205,6 +204,16 @@ async def _ended_by_looking(pid: int, seconds: float | None) -> bool:
             return False
         await asyncio.sleep(_PROBE_SECONDS)
     return True
+
+
+def _end_of(status: int) -> str:
+    """How a program came to its end: with a status, or by a signal, which the system's real-time ones have no name for."""
+    if status >= 0:
+        return f"ended with status {status}"
+    try:
+        return f"was ended by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was ended by signal {-status}"
 
 
 def _has_ended(pid: int) -> bool:

@@ -182,6 +182,12 @@ async def test_an_end_is_noticed_where_no_descriptor_is_left(tmp_path: Path, mon
     assert keeper.pid is None
 
 
+def test_a_signal_without_a_name_is_told_by_its_number() -> None:
+    """Linux has some thirty real-time signals of which the library names two."""
+    incident = Incident("sample", back=False, pid=7, status=-40, deaths=1, wait=0.2)
+    assert str(incident) == "sample (process 7) was ended by signal 40; starting it again in 0.2 s"
+
+
 def test_a_long_log_is_cut_and_its_writer_goes_on(tmp_path: Path) -> None:
     """Two files at most, whatever is written."""
     path = tmp_path / "some.log"
