@@ -101,11 +101,9 @@ class Keeper:
         """Starts it and returns when it is ready. Raises :class:`StartFailed` with its last words."""
         self._spawn()
         if not await self._until(self.program.ready):
-            words = tail(self.program.log)
+            words, by_itself = tail(self.program.log), not self.alive
             status = self._bury()
-            how = (
-                f"ended with status {status}" if status >= 0 else f"was not ready within {self.program.ready_seconds:.0f} s"
-            )
+            how = _end_of(status) if by_itself else f"was not ready within {self.program.ready_seconds:.0f} s"
             raise StartFailed(f"{self.program.name} did not start: it {how}; the end of {self.program.log}:\n{words}")
         self._watch = asyncio.create_task(self._keep(), name=f"keep {self.program.name}")
 

@@ -73,6 +73,15 @@ async def test_a_program_that_ends_at_once_is_a_failed_start_with_its_last_words
     assert keeper.pid is None
 
 
+async def test_a_program_that_is_killed_while_it_starts_is_not_called_slow(tmp_path: Path) -> None:
+    """A fault in its code, or the kernel for want of memory: the signal is what leads to the cause."""
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    keeper = Keeper(program(tmp_path, code, ready=no), print)
+    with pytest.raises(StartFailed, match="sample did not start: it was ended by SIGSEGV; the end of"):
+        await keeper.start()
+    assert keeper.pid is None
+
+
 async def no() -> bool:
     return False
 
