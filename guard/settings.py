@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     model: bool = Field(True, description="let the shipped model score above the lexicon; false: the lexicon alone")
     external_models: str = Field("", description="packs of other people's models: files or names, with commas between")
     allow_downloads: bool = Field(False, description="fetch the models of packs that are not on this machine")
+    start_seconds: float = Field(120.0, gt=0, description="longest wait for a process of `handrail up` to be ready")
     workers: int = Field(1, ge=1, le=MOST_WORKERS, description="gateway processes")
     default_locale: str = Field("en-US", description="BCP 47; the resources and words where a request names none")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else json")

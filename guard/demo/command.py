@@ -26,7 +26,7 @@ from guard.supervise.spawn import tail
 
 __all__ = ["show"]
 
-_START_SECONDS: Final = 90.0
+_START_SECONDS: Final = 60.0  # beside what the scorer and then the gateway may take
 _STOP_SECONDS: Final = 12.0
 _BREATH_SECONDS: Final = 1.2  # between two turns, to read by
 
@@ -82,12 +82,13 @@ def _own(settings: Settings, paths: Paths) -> Iterator[str]:
     with log.open("wb") as output:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0)
     try:
-        until = time.monotonic() + _START_SECONDS
+        seconds = _START_SECONDS + 2 * settings.start_seconds
+        until = time.monotonic() + seconds
         while not ((address := _told(paths)) and _answers(address)):
             if child.poll() is not None:
                 raise StartFailed(f"Handrail did not start:\n{tail(log)}")
             if time.monotonic() > until:
-                raise StartFailed(f"Handrail was not ready within {_START_SECONDS:.0f} s; see {log}")
+                raise StartFailed(f"Handrail was not ready within {seconds:.0f} s; see {log}")
             time.sleep(0.1)
         yield address
     finally:

@@ -42,7 +42,8 @@ def fault_of(error: Exception) -> str:
 @dataclass(frozen=True, slots=True)
 class Program:
     """What to run. ``ready``: asked until it is true; ``None`` where being started is all. ``answers``: where a program
-    works before it is ready, asked instead once it was started again. ``files``: kept open in it."""
+    works before it is ready, asked instead once it was started again. ``ready_seconds``: for that, at each start;
+    ``first_seconds``: at the first, where that may take longer. ``files``: kept open in it."""
 
     name: str
     command: tuple[str, ...]
@@ -50,6 +51,7 @@ class Program:
     log: Path
     ready: Callable[[], Awaitable[bool]] | None = None
     ready_seconds: float = 30.0
+    first_seconds: float = 0.0
     answers: Callable[[], Awaitable[bool]] | None = None
     files: tuple[int, ...] = ()
 
@@ -100,10 +102,11 @@ class Keeper:
     async def start(self) -> None:
         """Starts it and returns when it is ready. Raises :class:`StartFailed` with its last words."""
         self._spawn()
-        if not await self._until(self.program.ready):
+        seconds = max(self.program.ready_seconds, self.program.first_seconds)
+        if not await self._until(self.program.ready, seconds):
             words, by_itself = tail(self.program.log), not self.alive
             status = self._bury()
-            how = _end_of(status) if by_itself else f"was not ready within {self.program.ready_seconds:.0f} s"
+            how = _end_of(status) if by_itself else f"was not ready within {seconds:.0f} s"
             raise StartFailed(f"{self.program.name} did not start: it {how}; the end of {self.program.log}:\n{words}")
         self._watch = asyncio.create_task(self._keep(), name=f"keep {self.program.name}")
 
@@ -141,7 +144,7 @@ class Keeper:
                 if self._stopping:
                     return
                 child = self._spawn()
-                if await self._until(self.program.answers or self.program.ready):
+                if await self._until(self.program.answers or self.program.ready, self.program.ready_seconds):
                     self._tell(Incident(self.program.name, True, child.pid))
                 elif child.returncode is None:
                     child.kill()  # alive and mute: the next round starts it anew
@@ -160,11 +163,11 @@ class Keeper:
         self._child, self._began = child, time.monotonic()
         return child
 
-    async def _until(self, probe: Callable[[], Awaitable[bool]] | None) -> bool:
+    async def _until(self, probe: Callable[[], Awaitable[bool]] | None, seconds: float) -> bool:
         assert self._child is not None  # noqa: S101  (spawned by the caller)
         if probe is None:
             return True
-        until = time.monotonic() + self.program.ready_seconds
+        until = time.monotonic() + seconds
         while time.monotonic() < until and not _has_ended(self._child.pid):
             if await probe():
                 return True

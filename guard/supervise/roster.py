@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from socket import socket
@@ -23,6 +23,7 @@ from guard.supervise.sockets import address, reachable
 __all__ = ["Roster"]
 
 _DRAIN_SECONDS: Final = 6.0  # for turns under way: a shutdown takes 10 s at most, PostgreSQL's end included
+_FETCH_SECONDS: Final = 3600.0  # for the models of packs, before the scorer first serves
 _SECRETS: Final = frozenset(
     {
         "HANDRAIL_DATABASE_URL", "HANDRAIL_BROKER_URL", "HANDRAIL_UPSTREAM_KEY", "HANDRAIL_SMTP_URL", "HANDRAIL_OPINION_KEY",
@@ -53,9 +54,15 @@ class Roster:
     demo: socket | None
     metrics: Mapping[str, str]
 
+    @property
+    def fetches(self) -> bool:
+        """Whether the scorer may have models to fetch before it serves."""
+        return bool(self.settings.packs) and self.settings.allow_downloads
+
     def behind(self) -> list[Program]:
         """What the gateway needs, and where people are: the worker and the console."""
-        programs = [self._program(Role.SCORER, ready=partial(probes.accepts, self.paths.scorer_socket))]
+        scorer = self._program(Role.SCORER, ready=partial(probes.accepts, self.paths.scorer_socket))
+        programs = [replace(scorer, first_seconds=_FETCH_SECONDS if self.fetches else 0.0)]
         if self.demo is not None:
             programs.append(self._program(Role.DEMO, listening=self.demo))
         console = self._program(Role.CONSOLE, ready=partial(probes.accepts, self.paths.console_socket))
@@ -90,7 +97,8 @@ class Roster:
         command = (sys.executable, "-m", "guard.supervise.children", role.value)
         name = name or role.value
         log = self.paths.logs / f"{name}.log"
-        return Program(name, command, environment, log, ready, answers=answers, files=files)
+        seconds = self.settings.start_seconds
+        return Program(name, command, environment, log, ready, ready_seconds=seconds, answers=answers, files=files)
 
     def _environment(self) -> dict[str, str]:
         changes: dict[str, object] = {

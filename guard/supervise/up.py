@@ -128,6 +128,8 @@ class _Supervisor:
         self._records.when_back(self._alerts.resume)
         self._alarm = Alarm(self._alerts)
         roster = Roster(self._settings, self._paths, url, gateway, demo, prepare(self._paths.metrics))
+        if roster.fetches:
+            self._screen.step("models of packs that are not on this machine are fetched first; that may take minutes")
         for programs in (roster.behind(), roster.gateways()):
             self._screen.step(f"starting {', '.join(program.name for program in programs)}")
             await self._start_all(programs)

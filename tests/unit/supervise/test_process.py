@@ -118,6 +118,25 @@ async def test_a_program_that_answers_and_never_gets_ready_is_left_to_work(tmp_p
     await mute.stop(1.0)
 
 
+async def test_only_the_first_start_has_the_longer_time(tmp_path: Path) -> None:
+    """What is fetched then is there at the next one, where a mute program must not be waited for as long."""
+    answers = iter([False] * 10 + [True])
+    sample = program(
+        tmp_path,
+        "import time; time.sleep(60)",
+        ready=lambda: said(next(answers, False)),
+        ready_seconds=0.1,
+        first_seconds=5.0,
+    )
+    told: list[Incident] = []
+    keeper = Keeper(sample, told.append)
+    await keeper.start()
+    os.kill(keeper.pid or 0, signal.SIGKILL)
+    await until(lambda: len(told) == 2, 3.0)
+    assert [incident.back for incident in told] == [False, False]
+    await keeper.stop(1.0)
+
+
 async def said(value: bool) -> bool:
     return value
 

@@ -35,6 +35,19 @@ async def test_a_gateway_that_is_not_ready_answers(tmp_path: Path) -> None:
         assert not await program.answers()
 
 
+def test_a_slow_start_is_waited_for_as_long_as_it_is_set(tmp_path: Path) -> None:
+    """Models of a slow disk take their time; those that must be fetched first take more of it, once."""
+    with listen("127.0.0.1", 0) as gateway:
+        house = roster(tmp_path, gateway, start_seconds=300.0)
+        assert {program.ready_seconds for program in [*house.behind(), *house.gateways()]} == {300.0}
+        assert {program.first_seconds for program in house.behind()} == {0.0}
+        house = roster(tmp_path, gateway, external_models="go-emotions", allow_downloads=True)
+        programs = {program.name: program for program in [*house.behind(), *house.gateways()]}
+    assert [name for name, program in programs.items() if program.first_seconds] == ["scorer"]
+    assert programs["scorer"].first_seconds == 3600.0
+    assert programs["scorer"].ready_seconds == 120.0
+
+
 def test_each_program_gets_the_secrets_that_it_uses_and_no_other(tmp_path: Path) -> None:
     """What the others would have to lose they do not have."""
     secrets = {name for name, field in Settings.model_fields.items() if "Secret" in str(field.annotation)}
