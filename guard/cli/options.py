@@ -73,7 +73,7 @@ def database(settings: Settings, *, migrated: bool = True, make: bool = False) -
     from guard.records.migrate import migrate
     from guard.supervise.postgres import EmbeddedPostgres
 
-    server = EmbeddedPostgres(settings.home)
+    server = EmbeddedPostgres(settings.home, slow=lambda words: console(errors=True).print(words, soft_wrap=True))
     if not make and not server.exists:
         # A data folder that was mistyped must not become a second, empty installation.
         raise RecordsUnavailable(

@@ -21,7 +21,9 @@ from guard.supervise.spawn import end, open_log, spawn, tail
 __all__ = ["EmbeddedPostgres"]
 
 _NAME: Final = "handrail"  # of the role and of its database
-_START_SECONDS: Final = 60.0  # a crash recovery after hours of writing takes its time
+_START_SECONDS: Final = 60.0  # until it is ready, or says that it recovers
+_SLOW_SECONDS: Final = 10.0
+_RECOVERS: Final = "PostgreSQL recovers after a crash; that may take minutes, and whoever ends it makes it begin anew"
 _POLL_SECONDS: Final = 0.01
 _STOP_SECONDS: Final = 7.5
 _HURRY_SECONDS: Final = 1.0  # where others wait for the loop
@@ -54,9 +56,13 @@ class EmbeddedPostgres:
     :class:`~guard.errors.AlreadyRunning`.
     """
 
-    def __init__(self, data_dir: Path, socket_dir: Path | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, socket_dir: Path | None = None, *, slow: Callable[[str], None] = lambda words: None
+    ) -> None:
+        """``slow`` is told in words of a recovery that takes over 10 s; it does not raise."""
         paths = Paths.of(data_dir)
         self._home = paths.home
+        self._slow = slow
         self._socket_dir = (socket_dir or paths.run).absolute()
         self._lock = FolderLock(self._home / "postgres.lock", "another PostgreSQL")
         self._cluster: clusters.Cluster | None = None
@@ -88,7 +94,8 @@ class EmbeddedPostgres:
         return self._home / "logs" / "postgres.log"
 
     def start(self, give_up: Callable[[], bool] = lambda: False) -> None:
-        """Starts the server and returns when it answers; under a second, longer after a crash. Does nothing if it runs.
+        """Starts the server and returns when it answers; under a second, after a crash as long as it recovers. Does nothing
+        if it runs.
 
         ``give_up`` is asked while it waits. Raises :class:`~guard.errors.StartFailed` with the server's last words.
         """
@@ -158,20 +165,26 @@ class EmbeddedPostgres:
             )
         finally:
             os.close(log)
-        deadline = time.monotonic() + _START_SECONDS
-        while not self._ready(cluster):
+        began, told = time.monotonic(), False
+        while (status := self._status(cluster)) != "ready":
+            lasts = time.monotonic() - began
             if self._child.poll() is not None:
                 raise StartFailed(f"PostgreSQL did not start; the end of {self.log}:\n{tail(self.log)}")
-            if time.monotonic() > deadline or give_up():
+            # Whoever ends a recovery makes it begin anew: it has all the time that it takes.
+            if (lasts > _START_SECONDS and status != "starting") or give_up():
                 raise StartFailed(f"PostgreSQL was not ready in time; see {self.log}")
+            if lasts > _SLOW_SECONDS and status == "starting" and not told:
+                self._slow(_RECOVERS)
+                told = True
             yield _POLL_SECONDS
 
-    def _ready(self, cluster: clusters.Cluster) -> bool:
+    def _status(self, cluster: clusters.Cluster) -> str:
+        """What the server says of itself: ``starting`` (it recovers), ``ready``, or nothing yet."""
         try:
             lines = (cluster.data / "postmaster.pid").read_text("utf-8", "replace").splitlines()
         except OSError:
-            return False
-        return len(lines) > 7 and lines[7].strip() == "ready"  # src/include/utils/pidfile.h: line 8 is the status
+            return ""
+        return lines[7].strip() if len(lines) > 7 else ""  # src/include/utils/pidfile.h: line 8 is the status
 
     def _provided(self) -> bool:
         """Whether the owner can come in and take on each role that the tables are walled off for."""

@@ -113,7 +113,7 @@ class _Supervisor:
         database_url = self._settings.database_url
         if database_url is None:
             self._screen.step("starting PostgreSQL")
-            self._database = EmbeddedPostgres(self._paths.home, self._paths.run)
+            self._database = EmbeddedPostgres(self._paths.home, self._paths.run, slow=self._screen.step)
             self._database.start(self._stop_asked)
             database_url = self._database.url
         url = database_url

@@ -117,11 +117,42 @@ def test_committed_rows_survive_a_kill_and_a_clean_stop(server: EmbeddedPostgres
     assert one(url, "select count(*) from kept") == 1000
 
 
+def recovers_for(looks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets servers say for so many looks at them, and until they are ready, that they recover."""
+    status, asked = EmbeddedPostgres._status, iter(range(looks))
+
+    def said(server: EmbeddedPostgres, cluster: clusters.Cluster) -> str:
+        done = next(asked, None) is None and status(server, cluster) == "ready"
+        return "ready" if done else "starting"
+
+    monkeypatch.setattr(EmbeddedPostgres, "_status", said)
+
+
+async def test_a_long_recovery_is_told_and_not_broken_off(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would begin anew each time, and never end. A server that says nothing at all is given up."""
+    told: list[str] = []
+    with EmbeddedPostgres(home, slow=told.append) as server:
+        assert told == []
+        monkeypatch.setattr("guard.supervise.postgres._START_SECONDS", 0.1)
+        monkeypatch.setattr("guard.supervise.postgres._SLOW_SECONDS", 0.05)
+        assert server.child is not None
+        server.child.kill()
+        with monkeypatch.context() as within:
+            recovers_for(30, within)
+            await server.restart()
+        assert one(server.url, "select 1") == 1
+        assert len(told) == 1
+        assert "recovers" in told[0]
+        server.child.kill()
+        monkeypatch.setattr(EmbeddedPostgres, "_status", lambda self, cluster: "")
+        with pytest.raises(StartFailed, match="was not ready in time"):
+            await server.restart()
+        assert not server.running
+
+
 async def test_the_loop_goes_on_while_the_server_recovers(server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever watches over other programs notices their deaths meanwhile."""
-    ready = EmbeddedPostgres._ready
-    asked = iter(range(20))
-    monkeypatch.setattr(EmbeddedPostgres, "_ready", lambda self, cluster: next(asked, None) is None and ready(self, cluster))
+    recovers_for(20, monkeypatch)
     turns = 0
 
     async def others() -> None:
