@@ -38,6 +38,7 @@ from guard.opinion import task as second_opinion
 from guard.opinion.redaction import scorer_at
 from guard.opinion.task import Opinions
 from guard.records.admin import channel_secret
+from guard.records.installation import confirm
 from guard.records.keys import Keys
 from guard.settings import Settings
 from guard.supervise.paths import Paths
@@ -94,15 +95,20 @@ def run(
     ``webhook-id``. Without ``unseal`` secrets are opened with the data folder's master key. ``parent_death``: the process id
     of the supervisor; when that is no longer this process's parent the worker
     ends at once. Raises :class:`~guard.errors.SettingsInvalid` or
-    :class:`~guard.escalation.errors.BrokerUnfit` where it cannot start, and
+    :class:`~guard.escalation.errors.BrokerUnfit` where it cannot start,
+    :class:`~guard.records.errors.KeyUnusable` where the database was written with another master key, and
     :class:`~guard.errors.RecordsUnavailable` where PostgreSQL does not answer for half a minute.
     """
     logs.configure("worker", form=settings.log_format)
-    unseal = unseal or partial(channel_secret, Keys.load(settings.home))
+    if unseal is None:
+        keys, database = Keys.load(settings.home), database_of(settings)
+        # Before anything is taken up: a delivery whose secret does not open is told to nobody.
+        _patiently(lambda: confirm(database, keys, settings.home))
+        unseal = partial(channel_secret, keys)
     app, desk = build(settings, unseal, schedule=schedule, limits=limits, nudge_journal=nudge_journal)
     _, conninfo = broker_of(settings)
     if conninfo is not None:
-        _prepare(conninfo)
+        _patiently(lambda: broker.prepare(conninfo, QUEUES))
     guard = _Guard(parent_death)
     guard.start()
     metrics = Metrics()
@@ -135,11 +141,12 @@ def run(
     return int(worker.exitcode or 0)
 
 
-def _prepare(conninfo: str) -> None:
+def _patiently(work: Callable[[], None]) -> None:
+    """Does ``work``, again and again for half a minute while PostgreSQL is away."""
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:
-            broker.prepare(conninfo, QUEUES)
+            work()
         except RecordsUnavailable:
             if time.monotonic() > deadline:
                 raise

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +16,13 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
+from guard.errors import RecordsUnavailable
 from guard.records.encryption import DataKey, unwrap
 from guard.records.errors import KeyUnusable
 from guard.records.keys import KEY_FILE, Keys
 from guard.records.queries import query
 
-__all__ = ["assure", "check", "compare", "keys_of"]
+__all__ = ["assure", "check", "compare", "confirm", "keys_of"]
 
 _logger = logging.getLogger(__name__)
 
@@ -43,13 +46,8 @@ def assure(database_url: str, home: Path) -> None:
     reason not to start where the data folder ``home`` has a key; without one it is: a new key might be a second one. Raises
     :class:`~guard.records.errors.KeyUnusable`."""
 
-    async def ask() -> None:
-        async with await AsyncConnection.connect(database_url, autocommit=True, connect_timeout=_SECONDS) as connection:
-            await connection.execute("select set_config('statement_timeout', %s, false)", [f"{_SECONDS}s"])
-            await check(connection, home)
-
     try:
-        asyncio.run(ask())
+        asyncio.run(_asked(database_url, partial(check, home=home)))
     except psycopg.Error as error:
         if not Keys.exist(home):
             raise KeyUnusable(
@@ -57,6 +55,23 @@ def assure(database_url: str, home: Path) -> None:
                 f"again when PostgreSQL answers and is migrated, or copy the installation's {KEY_FILE} there (mode 0600)"
             ) from None
         _logger.info("the master key was not compared with the database's (%s)", type(error).__name__)
+
+
+def confirm(database_url: str, keys: Keys, home: Path) -> None:
+    """As :func:`compare`, for a process that has a database to work on but no connection yet. One that is not migrated has
+    nothing to be compared with. Raises :class:`~guard.errors.RecordsUnavailable` while it is away."""
+    try:
+        asyncio.run(_asked(database_url, partial(compare, keys=keys, home=home)))
+    except psycopg.ProgrammingError as error:
+        _logger.info("the master key was not compared with the database's (%s)", type(error).__name__)
+    except psycopg.Error as error:
+        raise RecordsUnavailable(f"PostgreSQL cannot be reached: {str(error).splitlines()[0]}") from None
+
+
+async def _asked(database_url: str, ask: Callable[[AsyncConnection[Any]], Awaitable[None]]) -> None:
+    async with await AsyncConnection.connect(database_url, autocommit=True, connect_timeout=_SECONDS) as connection:
+        await connection.execute("select set_config('statement_timeout', %s, false)", [f"{_SECONDS}s"])
+        await ask(connection)
 
 
 async def check(connection: AsyncConnection[Any], home: Path) -> None:

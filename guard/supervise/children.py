@@ -58,11 +58,8 @@ def _scorer(settings: Settings) -> None:
 def work(settings: Settings, parent: int | None = None) -> int:
     """Runs the worker; ``parent``: it ends when this is no longer its parent. Returns its status."""
     from guard.escalation.worker import run
-    from guard.records.admin import channel_secret
-    from guard.records.keys import Keys
 
-    keys = Keys.load(settings.home)
-    return run(settings, unseal=lambda tenant, sealed: channel_secret(keys, tenant, sealed), parent_death=parent)
+    return run(settings, parent_death=parent)
 
 
 def _worker(settings: Settings) -> int:

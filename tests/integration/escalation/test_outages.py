@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -9,11 +10,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from guard.escalation.clock import _LEADER
+from guard.records.installation import keys_of
+from guard.records.keys import Keys
 from tests import scripted_server as behave
 from tests.integration.escalation.house import House, Worker, alive, children
 from tests.integration.escalation.receiver import Receiver
@@ -115,6 +120,28 @@ def test_postgresql_killed_and_restarted_goes_on_by_itself(house: House, receive
         assert worker.stop() < 8  # also while the database is away
     finally:
         cluster.restart()
+
+
+def test_a_worker_with_another_key_that_starts_in_an_outage_takes_nothing_up(
+    house: House, cluster: Cluster, tmp_path: Path
+) -> None:
+    """Every secret would be one that does not open, and its message told to nobody."""
+
+    async def note() -> None:
+        async with await psycopg.AsyncConnection.connect(house.database_url, autocommit=True) as connection:
+            await keys_of(connection, house.folder)
+
+    asyncio.run(note())
+    Keys.load(tmp_path)
+    cluster.kill()
+    try:
+        worker = house.work(wait=False, HANDRAIL_DATA_DIR=str(tmp_path))
+        with pytest.raises(subprocess.TimeoutExpired):
+            worker.process.wait(1.5)
+    finally:
+        cluster.restart()
+    assert worker.process.wait(60) == 1
+    assert "is not the one that this database was written with" in worker.log.read_text()
 
 
 def test_a_stop_does_not_wait_for_a_receiver_that_hangs(house: House, receiver: Receiver) -> None:
