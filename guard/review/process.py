@@ -8,16 +8,20 @@ import signal
 import socket
 import stat
 import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, cast
 
+import psycopg
 import uvicorn
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool
 
-from guard.errors import SettingsInvalid, StartFailed
+from guard.errors import HandrailError, SettingsInvalid, StartFailed
+from guard.records.installation import compare
 from guard.records.keys import Keys
 from guard.review.app import Pool, create_app
 from guard.review.errors import ConsoleRunning
@@ -26,6 +30,8 @@ from guard.settings import Settings
 __all__ = ["connections", "listen", "run"]
 
 _log = logging.getLogger(__name__)
+
+Admit = Callable[[AsyncConnection[Any]], Awaitable[None]]
 
 _CONNECTIONS: Final = 8
 _WAITING: Final = 64  # requests that may wait for a connection at one moment
@@ -40,11 +46,14 @@ def run(settings: Settings, path: Path) -> None:
 
     Raises :class:`~guard.errors.SettingsInvalid` without a database, :class:`~guard.errors.StartFailed` where it cannot
     listen, :class:`~guard.review.errors.ConsoleRunning` where another one does, and
-    :class:`~guard.records.errors.KeyUnusable`. A database that is away stops nothing: pages say so until it is back.
+    :class:`~guard.records.errors.KeyUnusable`. A database that is away stops nothing: pages say so until it is back. One
+    that then turns out to have been written with another master key stays away.
     """
     if settings.database_url is None:
         raise SettingsInvalid("there is no database: set HANDRAIL_DATABASE_URL, or run `handrail up` for all of it")
-    app = create_app(pool=connections(settings.database_url), settings=settings, keys=Keys.load(settings.home))
+    keys = Keys.load(settings.home)
+    pool = connections(settings.database_url, admit=partial(compare, keys=keys, home=settings.home))
+    app = create_app(pool=pool, settings=settings, keys=keys)
     with listen(path) as listening:
         config = uvicorn.Config(
             cast(Any, app),
@@ -105,8 +114,11 @@ def listen(path: Path) -> socket.socket:
     return listening
 
 
-def connections(url: str, *, size: int = _CONNECTIONS, seconds: float = _SECONDS) -> Pool:
-    """The console's own connections, not open yet: at most ``size``, autocommit, UTC, each wait bounded by ``seconds``."""
+def connections(url: str, *, size: int = _CONNECTIONS, seconds: float = _SECONDS, admit: Admit | None = None) -> Pool:
+    """The console's own connections, not open yet: at most ``size``, autocommit, UTC, each wait bounded by ``seconds``.
+
+    ``admit`` is asked of the database until it has let it in: while it raises a :class:`~guard.errors.HandrailError` there
+    are no connections, as if the database were away."""
     milliseconds = round(seconds * 1000)
     options = " ".join(
         [
@@ -133,5 +145,29 @@ def connections(url: str, *, size: int = _CONNECTIONS, seconds: float = _SECONDS
         timeout=seconds,
         max_waiting=_WAITING,
         reconnect_timeout=2.0,
+        configure=None if admit is None else _Door(admit),
         check=AsyncConnectionPool.check_connection,
     )
+
+
+class _Door:
+    """Asks ``admit`` with each new connection, until one was let in."""
+
+    def __init__(self, admit: Admit) -> None:
+        self._admit: Admit | None = admit
+        self._told = False
+
+    async def __call__(self, connection: AsyncConnection[Any]) -> None:
+        if self._admit is None:
+            return
+        try:
+            await self._admit(connection)
+        except psycopg.ProgrammingError:  # not migrated yet, so nothing to be compared with
+            return
+        except BaseException as error:
+            await connection.close()
+            if isinstance(error, HandrailError) and not self._told:
+                _log.exception("PostgreSQL answers and is not used")
+                self._told = True
+            raise
+        self._admit = None

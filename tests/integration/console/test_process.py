@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,17 @@ import httpx
 import psycopg
 import pytest
 import uvicorn
+from psycopg_pool import PoolTimeout
 
 from guard.gateway.app import create_app
 from guard.gateway.console import Console
 from guard.gateway.listener import Listener
 from guard.gateway.upstream import AiohttpUpstream
+from guard.records.installation import compare, keys_of
 from guard.records.keys import Keys
+from guard.records.migrate import migrate
 from guard.review.errors import ConsoleRunning
-from guard.review.process import listen
+from guard.review.process import connections, listen
 from guard.settings import load_settings
 from guard.supervise.sockets import listen as open_socket
 from tests.integration.gateway.server import Desk, OneTenant
@@ -58,6 +62,13 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def process(database_url: str, home: Path) -> Iterator[subprocess.Popen[bytes]]:
     """`handrail console`, as an operator starts it."""
+    with console(database_url, home) as started:
+        yield started
+
+
+@contextmanager
+def console(database_url: str, home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """One that listens in the data folder ``home``."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HANDRAIL_")}
     log = (home / "log").open("wb")
     command = [sys.executable, "-m", "guard.cli.main", "console", "--data-dir", str(home), "--database-url", database_url]
@@ -67,10 +78,12 @@ def process(database_url: str, home: Path) -> Iterator[subprocess.Popen[bytes]]:
         assert started.poll() is None, (home / "log").read_text()
         assert time.monotonic() < until
         time.sleep(0.05)
-    yield started
-    started.kill()
-    started.wait()
-    log.close()
+    try:
+        yield started
+    finally:
+        started.kill()
+        started.wait()
+        log.close()
 
 
 def _accepts(path: Path) -> bool:
@@ -166,6 +179,53 @@ async def test_a_database_that_is_away_is_said_in_words_and_its_return_is_notice
     assert process.poll() is None
     with psycopg.connect(database_url) as connection:
         connection.execute("select 1")
+
+
+async def test_a_database_of_another_key_is_not_used_when_it_comes(
+    home: Path, tmp_path: Path, cluster: Cluster, database_url: str
+) -> None:
+    """The console started while it was away: what it sealed there nobody else could open."""
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await keys_of(connection, home)
+    alien = tmp_path / "alien"
+    admit = partial(compare, keys=Keys.load(alien), home=alien)
+    async with connections(database_url, seconds=0.5, admit=admit) as pool:
+        with pytest.raises(PoolTimeout):
+            async with pool.connection():
+                pass
+    cluster.kill()
+    try:
+        with console(database_url, alien):
+            cluster.restart()
+            until = time.monotonic() + 30
+            while "PostgreSQL answers and is not used" not in (alien / "log").read_text():
+                assert time.monotonic() < until
+                await asyncio.sleep(0.1)
+    finally:
+        if not cluster.running:
+            cluster.restart()
+
+
+async def test_a_database_of_this_key_or_of_none_yet_is_asked_until_it_is_known(empty_database_url: str, home: Path) -> None:
+    """Before it is migrated too, and never again afterwards."""
+    asked = 0
+
+    async def admit(connection: Any) -> None:
+        nonlocal asked
+        asked += 1
+        await compare(connection, Keys.load(home), home)
+
+    pool = connections(empty_database_url, size=1, admit=admit)
+    async with pool:
+        async with pool.connection() as connection:
+            await connection.execute("select 1")
+        assert asked == 1
+        await asyncio.to_thread(migrate, empty_database_url)
+        for expected in (2, 2):
+            await pool.drain()
+            async with pool.connection() as connection:
+                await connection.execute("select 1")
+            assert asked == expected
 
 
 class Recorder:
