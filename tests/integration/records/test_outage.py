@@ -17,10 +17,11 @@ import psycopg
 import pytest
 
 from detectors.signals import Scores, Side
-from guard.errors import JournalFull, RecordsUnavailable
+from guard.errors import JournalFull, RecordsLate, RecordsUnavailable
 from guard.records.admin import create_key
 from guard.records.contract import Referral, SessionChange, TurnText
 from guard.records.ids import new_id
+from guard.records.pool import Database
 from guard.records.snapshot import Snapshot
 from guard.records.store import PostgresRecords
 from guard.turns.contract import Delivered, Identity
@@ -319,6 +320,17 @@ async def test_a_hanging_server_holds_nobody_up(world: World, cluster: Cluster) 
         await _until(lambda: world.count("turns", tenant) == 1)
         await _settled(world, records)
     assert world.count("case_events", tenant) == 1
+
+
+async def test_slow_work_is_late_where_the_server_answers(world: World) -> None:
+    database = Database(world.url, seconds=0.4)
+    await database.open()
+    try:
+        with pytest.raises(RecordsLate):
+            await database.bounded(asyncio.sleep(5))
+        assert not database.away
+    finally:
+        await database.close()
 
 
 async def test_a_transaction_that_waits_for_a_lock_holds_up_itself_alone(world: World) -> None:
