@@ -37,8 +37,8 @@ def lifted(name: str, value: float, said: Mapping[str, float]) -> float:
     """A model's ``value`` of a signal beside what the lexicon said of all signals: below its explicit word, the geometric
     mean of both. So words decide where the model is unsure, and no word overrules a model that is sure.
 
-    Answers to a question stand together: where the lexicon reads one explicitly, each of them is the mean of both, also below
-    the model's. That it cannot tell is no reading.
+    Answers to a question stand together: where the lexicon reads one explicitly, each of them is the mean of both, also
+    below the model's. That it cannot tell is no reading.
     """
     word = said.get(name, 0.0)
     if name.startswith(_ANSWERS):
