@@ -197,4 +197,4 @@ async def test_a_note_is_stored_without_what_is_personal(at: Desk, tenant: Ident
     [row] = at.world.rows(sql, UUID(turn))
     sealer = unwrap(at.world.keys, DataKey(tenant.tenant_id, row["key_id"], row["wrapped"]))
     note = open_text(sealer, row["note"], tenant_id=tenant.tenant_id, turn_id=UUID(turn), field=note_field("missed"))
-    assert note == "write to <EMAIL_ADDRESS> or 07700 900123, please"  # a bare number is the scorer's to find
+    assert note == "write to <EMAIL_ADDRESS> or <PHONE_NUMBER>, please"
