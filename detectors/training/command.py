@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["calibrate", "measure", "train"]
 
 _WATCHED: Final = 400
-_FOLDS: Final = 4
 
 
 def train(
@@ -33,7 +32,8 @@ def train(
     seed: int = 1,
     sources: Sequence[str] | None = None,
     init: Path | None = None,
-    folds: int | None = None,
+    halfway: bool = False,
+    folds: int = 0,
     rate: float | None = None,
     draw: Mapping[str, float] | None = None,
     words: bool = False,
@@ -45,11 +45,12 @@ def train(
     """Trains, exports and evaluates; returns the model's folder, ``out/model``.
 
     ``minutes``: of training, whatever was planned. ``folds``: how many networks are trained first, each on all folds but
-    one, whose word on that one becomes part of the labels; they take half of the time. By default 4 on a card, none on a
-    CPU. ``init``: weights of an earlier run (its ``network.pt``) to start from. ``draw``: how much of a source an epoch
-    draws where that is not the default. ``words``: trains word embeddings as well; always so on a card. Raises
-    :class:`TrainingError`.
+    one, whose word on that one becomes part of the labels; they take half of the time. ``init``: weights of an earlier run
+    (its ``network.pt``) to start from; ``halfway``: the weights end in the middle between those and where training led.
+    ``draw``: how much of a source an epoch draws where that is not the default. ``words``: trains word embeddings as well;
+    always so on a card. Raises :class:`TrainingError`.
     """
+
     # With threads that spin while they wait, a neighbour on one of two cores makes a step ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
@@ -61,7 +62,7 @@ def train(
     from detectors.encoder.framing import Framer
     from detectors.scorer.process import LexiconTier
     from detectors.training.folds import crossfitted
-    from detectors.training.loop import ON_CARD, Plan, Trainer, load_weights
+    from detectors.training.loop import ON_CARD, Plan, Trainer, load_weights, midway
     from detectors.training.pretrained import eager, pretrained_folder, pretrained_network
     from detectors.training.ship import build
     from detectors.training.sources import SOURCES, read
@@ -94,7 +95,6 @@ def train(
     if draw:
         plan = replace(plan, mixture={**plan.mixture, **_shares(draw, plan.mixture)})
     learned, watched = parts.train, _watched(parts.validation)
-    folds = (_FOLDS if card else 0) if folds is None else folds
     if folds:
         if minutes is not None:
             plan = replace(plan, minutes=minutes / 2)
@@ -105,6 +105,8 @@ def train(
     if resume:
         trainer.resume()
     found = trainer.run()
+    if halfway:
+        midway(network, fresh())
     tell(f"trained; mean AUROC on validation {found.get('mean', float('nan'))}")
     folder, lexicon = out / "model", LexiconTier()
     fitted = build(eager(network.cpu()), path, parts.validation, lexicon, folder, name=name, version=version, counts=counts)

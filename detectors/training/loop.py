@@ -28,7 +28,7 @@ from detectors.training.errors import RunUnfit
 from detectors.training.example import Example
 from detectors.training.served import Bag, answered, bags
 
-__all__ = ["MIXTURE", "ON_CARD", "Plan", "Trainer", "infer", "load_weights", "save_weights"]
+__all__ = ["MIXTURE", "ON_CARD", "Plan", "Trainer", "infer", "load_weights", "midway", "save_weights"]
 
 MIXTURE: Final[Mapping[str, float]] = {
     "corpus": 1.0,
@@ -74,8 +74,8 @@ class Plan:
 
 ON_CARD: Final = Plan(
     size=256,
-    rate=2.5e-4,
-    head_rate=2e-3,
+    rate=1.5e-4,
+    head_rate=1.5e-3,
     mixture={**MIXTURE, "goemotions": 0.4},
     bf16=True,
     words=True,
@@ -302,6 +302,14 @@ def load_weights(network: Network, path: Path) -> None:
         network.load_state_dict(found)
     except (OSError, KeyError, TypeError, RuntimeError) as error:
         raise RunUnfit(f"{path} holds no weights of this network ({error}); give a network.pt of this release") from None
+
+
+def midway(network: Network, start: Network) -> None:
+    """Moves ``network`` into the middle between ``start`` and itself (Wortsman et al. 2022): what a short run on part of the
+    data taught stays, and less of what was known before is lost."""
+    begun = start.state_dict()
+    mean = {name: (value + begun[name].to(value.device)) / 2 for name, value in network.state_dict().items()}
+    network.load_state_dict(mean)
 
 
 def _rows(outputs: Sequence[str], *, shared: bool = False) -> dict[str, list[str]]:

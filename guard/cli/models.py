@@ -121,16 +121,15 @@ def train(
         ),
     ] = None,
     init: Annotated[Path | None, typer.Option(help="Start from an earlier run's network.pt.", show_default=False)] = None,
+    halfway: Annotated[
+        bool, typer.Option("--halfway", help="End in the middle between --init and where training led.")
+    ] = False,
     folds: Annotated[
-        int | None,
+        int,
         typer.Option(
-            help="Networks trained first whose word on what they did not see becomes part of the labels; "
-            "by default 4 on a card, else 0.",
-            min=0,
-            max=20,
-            show_default=False,
+            help="Networks trained first whose word on what they did not see becomes part of the labels.", min=0, max=20
         ),
-    ] = None,
+    ] = 0,
     words: Annotated[bool, typer.Option("--words", help="Train the word embeddings as well.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", callback=local_device_name)] = "auto",
     what: Annotated[
@@ -141,9 +140,9 @@ def train(
 ) -> None:
     r"""Train a model, export it and say how well it does on data that it has not seen. Needs the extra \[torch]."""
     if what is What.NAMES:
-        if resume or source or draw or folds is not None or words or device != "auto":
+        if resume or source or draw or folds or halfway or words or device != "auto":
             raise typer.BadParameter(
-                "--resume, --source, --draw, --folds, --words and --device are for --what signals",
+                "--resume, --source, --draw, --folds, --halfway, --words and --device are for --what signals",
                 param_hint="--what",
             )
         from detectors.pii.training.command import train as train_names
@@ -163,6 +162,8 @@ def train(
         return
     from detectors.training.command import train as run
 
+    if halfway and init is None:
+        raise typer.BadParameter("there is no middle without a start; give --init", param_hint="--halfway")
     run(
         data,
         out,
@@ -174,6 +175,7 @@ def train(
         sources=source,
         draw=dict(map(_share, draw or ())),
         init=init,
+        halfway=halfway,
         folds=folds,
         words=words,
         device=device,

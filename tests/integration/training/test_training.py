@@ -202,6 +202,18 @@ def test_context_and_rung_reach_the_scored_text(framer: Framer, tmp_path: Path) 
     assert not np.allclose(rows[0], rows[2], atol=1e-4)
 
 
+def test_weights_can_end_halfway(framer: Framer, tmp_path: Path) -> None:
+    from detectors.training.loop import midway
+
+    start, trainer = _trainer(framer, tmp_path)._network, _trainer(framer, tmp_path, epochs=1)
+    trainer.run()
+    led = {name: value.clone() for name, value in trainer._network.state_dict().items()}
+    midway(trainer._network, start)
+    for name, value in trainer._network.state_dict().items():
+        assert torch.allclose(value, (led[name] + start.state_dict()[name]) / 2)
+    assert not torch.equal(led["user_heads.weight"], trainer._network.user_heads.weight)
+
+
 def test_labels_are_mixed_by_networks_that_did_not_see_them(framer: Framer, tmp_path: Path) -> None:
     from detectors.training.folds import crossfitted, fold_of
     from detectors.training.loop import Plan
