@@ -78,8 +78,12 @@ class Network(nn.Module):
 
     def head(self, states: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
         """Logits from the encoder's states."""
+        return self.answer(self.dropout(self.pooled(states, attention_mask, token_type_ids)))
+
+    def pooled(self, states: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        """The mean state of each scored part, ``[batch, width]``."""
         scored = (attention_mask * token_type_ids).unsqueeze(-1).to(states.dtype)
-        return self.answer(self.dropout((states * scored).sum(1) / scored.sum(1).clamp(min=1.0)))
+        return (states * scored).sum(1) / scored.sum(1).clamp(min=1.0)
 
     def votes(self, states: Tensor) -> Tensor:
         """What the heads would say of each token's state alone, ``[batch, tokens, len(OUTPUTS)]``."""

@@ -61,6 +61,7 @@ def train(
         raise TrainingError(f"training needs {error.name}; install the extra: pip install 'handrail[torch]'") from None
     from detectors.encoder.framing import Framer
     from detectors.scorer.process import LexiconTier
+    from detectors.training.emotions import fit_emotions
     from detectors.training.folds import crossfitted
     from detectors.training.loop import ON_CARD, Plan, Trainer, load_weights, midway
     from detectors.training.pretrained import eager, pretrained_folder, pretrained_network
@@ -107,6 +108,7 @@ def train(
     found = trainer.run()
     if halfway:
         midway(network, fresh())
+    fit_emotions(network, framer, parts.train, seed=seed, device=device)
     tell(f"trained; mean AUROC on validation {found.get('mean', float('nan'))}")
     folder, lexicon = out / "model", LexiconTier()
     fitted = build(eager(network.cpu()), path, parts.validation, lexicon, folder, name=name, version=version, counts=counts)

@@ -202,6 +202,34 @@ def test_context_and_rung_reach_the_scored_text(framer: Framer, tmp_path: Path) 
     assert not np.allclose(rows[0], rows[2], atol=1e-4)
 
 
+def test_emotions_are_fitted_last_and_nothing_else_moves(framer: Framer, tmp_path: Path) -> None:
+    from detectors.encoder.heads import EMOTION_HEADS
+    from detectors.training.emotions import fit_emotions
+
+    network = _trainer(framer, tmp_path)._network
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    fit_emotions(network, framer, _examples(), seed=1)  # no comment of GoEmotions among them
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    comments = [
+        Example(
+            "goemotions",
+            f"c{at}",
+            Side.USER,
+            f"{'i want to die' if at % 2 else 'hello how you doing'} {at}",
+            dict.fromkeys(EMOTION_HEADS, 0.0) | {"emotion.joy": float(at % 2 == 0)},
+        )
+        for at in range(300)
+    ]
+    fit_emotions(network, framer, comments, seed=1, epochs=60)
+    moved = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved and all(name.startswith(("emotion.", "emotion_heads.")) for name in moved)
+    from detectors.training.loop import infer
+    from detectors.training.served import bags
+
+    logits = infer(network, framer, [bags(example, framer) for example in comments])[:, OUTPUTS.index("emotion.joy")]
+    assert logits[::2].min() > logits[1::2].max()
+
+
 def test_weights_can_end_halfway(framer: Framer, tmp_path: Path) -> None:
     from detectors.training.loop import midway
 
