@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from detectors.contract import Item
 from detectors.external.calibration import Sigmoid
 from detectors.external.errors import PackUnfit
 from detectors.external.fitting import fit
 from detectors.external.pack import read_pack
 from detectors.external.tier import ExternalTier
+from detectors.signals import Side
 from guard.cli.main import app
 from guard.settings import load_settings
 from tests.integration.external.tiny import pack
@@ -123,7 +125,12 @@ def test_a_calibration_is_fitted_and_written(weather: Path, tmp_path: Path) -> N
     assert after.spec.signals["screen.anxiety"] == before.spec.signals["screen.anxiety"]
     own = after.spec.signals["distress"].calibrated()
     assert isinstance(own, Sigmoid)
-    assert own.probability(0.943) == pytest.approx(0.5, abs=0.12), "half of those that look like it are it"
+    plain = ExternalTier.load(file)
+    for place in ("sky", "sea"):
+        [said] = plain.score([Item(Side.USER, f"the {place} is blue and thunder today", language="en")])
+        raw = said.value("distress")
+        assert raw is not None
+        assert own.probability(raw) == pytest.approx(0.5, abs=0.15), "half of those that look like it are it"
     assert after.name != before.name
     tier = ExternalTier.load(target)
     assert tier.uncalibrated().answers[0].calibration != own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,7 +67,10 @@ async def test_a_pack_is_served_over_the_socket(weather: Path, tmp_path: Path, p
         assert storm.get("screen.anxiety").tier is Tier.FULL
         assert (storm.value("screen.anxiety") or 0) > 0.9 > 0.1 > (plain.value("screen.anxiety") or 1)
         assert storm.model.startswith("weather@")
-        assert (words.value("risk.self_harm") or 0) > 0.1, "the lexicon's explicit word raises what a pack says"
+        [alone] = ExternalTier.load(file).score(items[2:3])
+        raised = math.sqrt(0.9 * (alone.value("risk.self_harm") or 0))
+        assert words.value("risk.self_harm") == pytest.approx(raised, rel=0.05), "the lexicon's explicit word raises it"
+        assert raised > 2 * (alone.value("risk.self_harm") or 1)
         assert german.value("screen.anxiety") is None
         assert german.covered
         assert reply.value("screen.anxiety") is None
