@@ -49,6 +49,31 @@ def test_risk_is_told_from_an_idiom(tier: ModelTier, manifest: Manifest) -> None
     assert risk >= threshold > none
 
 
+def test_a_plain_report_of_an_overdose_is_heard_and_a_daily_tablet_is_none() -> None:
+    """Whatever the medicine is called."""
+    reports = [
+        "I took a whole bottle of paracetamol",
+        "i've taken an overdose of ibuprofen",
+        "I took all my antidepressants an hour ago",
+        "I took all my pills",
+        "ive swallowed the lot",
+    ]
+    plain = [
+        "I take my sertraline in the morning",
+        "do I take the antibiotics with food or without?",
+        "picked up my prescription, the pharmacy was packed",
+        "I have run out of paracetamol, is the shop still open?",
+    ]
+    stack = stack_for("cpu")
+    told = [each.told(Side.USER) for each in stack.score([Item(Side.USER, text) for text in (*reports, *plain)])]
+    for text, scores in zip(reports, told, strict=False):
+        assert (scores.value("risk.overdose_or_withdrawal") or 0) >= 0.5, text
+        assert (scores.value("risk.emergency_now") or 0) >= 0.5, text
+    for text, scores in zip(plain, told[len(reports) :], strict=True):
+        assert (scores.value("risk.overdose_or_withdrawal") or 0) < 0.5, text
+        assert (scores.value("risk.emergency_now") or 0) < 0.2, text
+
+
 def test_a_bare_answer_takes_its_meaning_from_the_question(tier: ModelTier) -> None:
     before = (Utterance(Speaker.ASSISTANT, "Are you having thoughts of killing yourself?"),)
     yes, no = tier.score([Item(Side.USER, word, before, question=2) for word in ("yeah, i am", "no, not at all")])
