@@ -25,7 +25,7 @@ from detectors.training.augment import augment
 from detectors.training.example import OTHER_RISK, RISK, Example
 from detectors.training.served import ON_WHOLE, Bag, bags
 
-__all__ = ["Batch", "Drawing", "Mixture", "collate", "drawn", "highest", "positive_weights", "targets"]
+__all__ = ["Batch", "Drawing", "Mixture", "by_length", "collate", "drawn", "highest", "positive_weights", "targets"]
 
 _BUCKET: Final = 1280  # examples that are sorted by length together
 _LEAST_IN_BUCKET: Final = 4  # batches
@@ -83,6 +83,16 @@ def collate(frames: Sequence[Frame], pad: int) -> tuple[Whole, Whole, Whole]:
         mask[at, :size] = 1
         types[at, frame.scored : size] = 1
     return ids, mask, types
+
+
+def by_length(
+    frames: Sequence[Frame], pad: int, *, size: int, device: str
+) -> Generator[tuple[list[int], tuple[Tensor, ...]], None, None]:
+    """All frames in batches of like length: their places, and their ids, mask and types on ``device``."""
+    order = sorted(range(len(frames)), key=lambda at: len(frames[at].ids))
+    for start in range(0, len(order), size):
+        places = order[start : start + size]
+        yield places, tuple(torch.from_numpy(part).to(device) for part in collate([frames[at] for at in places], pad))
 
 
 def targets(of: Sequence[tuple[Example, Bag]]) -> tuple[Logits, Logits, Whole]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from detectors.encoder.framing import Framer
 from detectors.encoder.heads import EMOTION_HEADS, HEADS
 from detectors.encoder.network import Network
-from detectors.training.batches import collate, positive_weights
+from detectors.training.batches import by_length, positive_weights
 from detectors.training.example import Example
 from detectors.training.served import bags
 
@@ -58,13 +57,8 @@ def fit_emotions(
 def _states(network: Network, framer: Framer, told: Sequence[Example], device: str) -> Tensor:
     """The encoder's mean state of each text, ``[examples, width]``. Comments have no context and one window."""
     frames = [bags(example, framer)[0].frames[0] for example in told]
-    order = np.argsort([len(frame.ids) for frame in frames])
     found = torch.empty(len(frames), network.bert.config.hidden_size, device=device)
     with torch.no_grad():
-        for start in range(0, len(order), _SIZE):
-            places = order[start : start + _SIZE]
-            ids, mask, types = (
-                torch.from_numpy(part).to(device) for part in collate([frames[at] for at in places], framer.pad)
-            )
-            found[torch.from_numpy(places).to(device)] = network.pooled(network.states(ids, mask, types), mask, types)
+        for places, (ids, mask, types) in by_length(frames, framer.pad, size=_SIZE, device=device):
+            found[places] = network.pooled(network.states(ids, mask, types), mask, types)
     return found

@@ -23,7 +23,7 @@ from detectors.encoder.heads import EMOTION_HEADS, HEADS, LEVELS, OUTPUTS
 from detectors.encoder.network import Network
 from detectors.evaluation.measures import Ranking, area_under_roc
 from detectors.signals import SIGNALS, Side
-from detectors.training.batches import Batch, Drawing, collate, highest, positive_weights
+from detectors.training.batches import Batch, Drawing, by_length, highest, positive_weights
 from detectors.training.errors import RunUnfit
 from detectors.training.example import Example
 from detectors.training.served import Bag, answered, bags
@@ -90,14 +90,9 @@ def infer(network: Network, framer: Framer, made: Sequence[Sequence[Bag]], *, si
 
     def answer(frames: Sequence[Frame]) -> Logits:
         found = np.empty((len(frames), len(OUTPUTS)), dtype=np.float32)
-        order = sorted(range(len(frames)), key=lambda at: len(frames[at].ids))
         with torch.inference_mode():
-            for start in range(0, len(order), size):
-                places = order[start : start + size]
-                ids, mask, types = (
-                    torch.from_numpy(part).to(device) for part in collate([frames[at] for at in places], framer.pad)
-                )
-                found[places] = network(ids, mask, types).float().cpu().numpy()
+            for places, inputs in by_length(frames, framer.pad, size=size, device=device):
+                found[places] = network(*inputs).float().cpu().numpy()
         return found
 
     return answered(made, answer)
