@@ -7,7 +7,6 @@ quotes what a row holds.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -18,9 +17,9 @@ from detectors.contract import Item, Speaker, Utterance
 from detectors.language import identify
 from detectors.lines import LONGEST_LINE, Bad, Line, RowError, Unread, identity, numbered, parsed, read_lines
 from detectors.messages import read_messages
-from detectors.passages import reply_items
+from detectors.passages import of_message, reply_items
 from detectors.scorer.tiers import Tiered
-from detectors.signals import Scores, Side, Tier, vocabulary
+from detectors.signals import Scores, Side, vocabulary
 
 __all__ = [
     "LONGEST_LINE",
@@ -41,11 +40,7 @@ _CONTEXT: Final = 4  # messages before a person's, as the gateway gives them
 _CONTEXT_CHARACTERS: Final = 1200
 _HISTORY: Final = 32  # messages that say which language a session is in
 
-_NAMES: Final = {
-    side: (tuple(signal.name for signal in vocabulary(side)), tuple(signal.whole for signal in vocabulary(side)))
-    for side in (Side.USER, Side.REPLY)
-}
-"""The names of a side's signals, and which of them are judged on a whole reply."""
+_NAMES: Final = {side: tuple(signal.name for signal in vocabulary(side)) for side in (Side.USER, Side.REPLY)}
 
 Asked = Callable[[str], int | None]
 """The rung of the safety question that a chatbot's message asks, ``None`` where it asks none."""
@@ -78,8 +73,8 @@ def score_rows(lines: Iterable[Line], worker: Worker, *, asked: Asked | None = N
 
     A person's message is scored with up to four messages before it, and with the safety question that the one right before
     it asks, where ``asked`` knows one. A reply is scored sentence by sentence, each with the person's last message and what
-    the reply said before, and once as a whole: a signal is the highest over the sentences, but for those that are judged on
-    the whole. A signal that nobody answered is ``null``. Never raises for what a line holds.
+    the reply said before, and once as a whole; what becomes of these is :func:`~detectors.passages.of_message`. A signal
+    that nobody answered is ``null``. Never raises for what a line holds.
     """
     ahead: list[Row | Bad] = []
     waiting = 0
@@ -164,19 +159,7 @@ def _model(scores: Sequence[Scores | None], worker: Worker) -> str:
 
 
 def _signals(items: Sequence[Item], scores: Sequence[Scores | None]) -> dict[str, float | None]:
-    """Every signal of the message's side: the highest over the items that it is judged on."""
-    names, whole = _NAMES[items[0].side]
-    best: list[float | None] = [None] * len(names)
-    sentences = any(not item.whole for item in items)
-    for item, own in zip(items, scores, strict=True):
-        if own is None:
-            continue
-        for at, value in enumerate(own.values):
-            if own.tiers[at] < Tier.LEXICON or not math.isfinite(value):
-                continue
-            if sentences and item.whole != whole[at]:
-                continue
-            so_far = best[at]
-            if so_far is None or value > so_far:
-                best[at] = value
-    return {name: value if value is None else round(value, 6) for name, value in zip(names, best, strict=True)}
+    """Every signal of the message's side."""
+    found = of_message(items, scores)
+    told = {} if found is None else dict(found.answered())
+    return {name: round(told[name], 6) if name in told else None for name in _NAMES[items[0].side]}

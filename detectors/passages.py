@@ -1,15 +1,17 @@
-"""A reply as it is scored: by passages, each with what came before it, and as a whole at its end. Pure."""
+"""A reply as it is scored: by passages, each with what came before it, and as a whole at its end; and how these scores
+become the reply's. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from detectors.contract import Item, Speaker, Utterance
 from detectors.sentences import split
-from detectors.signals import Side
+from detectors.signals import Scores, Side, Tier, vocabulary
 
-__all__ = ["ASKED", "TAIL", "last_asked", "reply_items"]
+__all__ = ["ASKED", "TAIL", "highest", "last_asked", "mean", "of_message", "reply_items", "with_whole"]
 
 TAIL: Final = 600
 """Characters of a reply that go with a passage of it as what was said before."""
@@ -39,3 +41,78 @@ def last_asked(context: Sequence[Utterance]) -> tuple[Utterance, ...]:
     """The person's last turn, its end, as a context of its own; empty where there is none."""
     words = next((turn.text for turn in reversed(context) if turn.speaker is Speaker.USER), "")
     return (Utterance(Speaker.USER, words[-ASKED:]),) if words else ()
+
+
+def mean(passage: float, whole: float) -> float:
+    """One probability from that of a reply's highest passage and that of it in one piece: the mean of their log odds."""
+    first, second = (min(max(value, _EDGE), 1 - _EDGE) for value in (passage, whole))
+    odds = math.sqrt(first / (1 - first) * (second / (1 - second)))
+    return odds / (1 + odds)
+
+
+_EDGE: Final = 1e-6
+
+
+def highest(old: Scores | None, new: Scores) -> Scores:
+    """Signal by signal the higher of two scores of one reply's passages, with its span and tag. Spans of both are offsets
+    into that reply."""
+    if old is None:
+        return new
+    return _chosen(old, new, lambda _, before, now: (now, True) if now > before else (before, False))
+
+
+def with_whole(passages: Scores | None, whole: Scores) -> Scores:
+    """A reply's scores from those of its highest passages and of its whole. What is judged on the whole and on nothing less
+    is the whole's; everything else is the :func:`mean` of both, with the span and tag of the higher one, and what one is
+    silent on is the other's."""
+    if passages is None:
+        return whole
+
+    def choose(on_whole: bool, before: float, now: float) -> tuple[float, bool]:
+        return (now, True) if on_whole else (mean(before, now), now > before)
+
+    return _chosen(passages, whole, choose)
+
+
+def of_message(items: Sequence[Item], scores: Sequence[Scores | None]) -> Scores | None:
+    """The scores of one message from those of what was asked for it: a person's turn, or :func:`reply_items`. ``None`` where
+    nobody could read any of it."""
+    passages: Scores | None = None
+    whole: Scores | None = None
+    for item, own in zip(items, scores, strict=True):
+        if own is None:
+            continue
+        if item.whole:
+            whole = own
+        else:
+            passages = highest(passages, own)
+    return passages if whole is None else with_whole(passages, whole)
+
+
+def _chosen(old: Scores, new: Scores, choose: Callable[[bool, float, float], tuple[float, bool]]) -> Scores:
+    """``choose``: from whether a signal is judged on the whole alone, and both values, which value it is, and whether
+    that is the newer's."""
+    values, tiers = list(old.values), bytearray(old.tiers)
+    spans, tags = dict(old.spans), dict(old.tags)
+    for at, signal in enumerate(vocabulary(new.side)):
+        if not _told(new, at):
+            continue
+        value, newer = choose(signal.whole, values[at], new.values[at]) if _told(old, at) else (new.values[at], True)
+        values[at] = value
+        if not newer:
+            continue
+        tiers[at] = new.tiers[at]
+        spans.pop(signal.name, None)
+        tags.pop(signal.name, None)
+        if signal.name in new.spans:
+            spans[signal.name] = new.spans[signal.name]
+        if signal.name in new.tags:
+            tags[signal.name] = new.tags[signal.name]
+    return Scores(
+        new.side, new.model, tuple(values), bytes(tiers), spans, tags, new.language or old.language,
+        old.covered and new.covered,
+    )  # fmt: skip
+
+
+def _told(scores: Scores, at: int) -> bool:
+    return scores.tiers[at] >= Tier.LEXICON and math.isfinite(scores.values[at])

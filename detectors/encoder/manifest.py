@@ -47,10 +47,13 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One signal that the model answers. ``column``: where its logit stands. ``threshold``: on the calibrated probability,
-    where the signal counts as there. ``ece``: expected calibration error on data that did not set the calibration,
-    ``None`` where there was too little of it. ``bands``: by share of false positives (``"0.003"``) the value from which no
-    more than that many negatives are flagged, ``None`` where there were too few of them to show it."""
+    """One signal that the model answers. ``column``: where its logit stands. ``calibration``: of a turn, of a reply's
+    passage, or of a whole reply where the signal is judged on nothing less. ``whole``: of a reply read in one piece,
+    ``None`` where that is no second reading. ``threshold``: on the probability of the message, of a reply that of both
+    readings together (:func:`detectors.passages.mean`), where the signal counts as there. ``ece``: expected calibration
+    error on data that did not set the calibration, ``None`` where there was too little of it. ``bands``: by share of
+    false positives (``"0.003"``) the value from which no more than that many negatives are flagged, ``None`` where there
+    were too few of them to show it."""
 
     name: str
     column: int
@@ -58,6 +61,7 @@ class Head:
     calibration: Calibration
     ece: float | None
     bands: Mapping[str, float | None] = field(default_factory=dict)
+    whole: Calibration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +130,21 @@ def read_manifest(folder: Path, *, check: bool = True) -> Manifest:
 def _head(name: str, entry: Mapping[str, Any]) -> Head:
     if name not in HEADS:
         raise ValueError(f"a head for {name!r}")
-    written = entry["calibration"]
-    calibration = Calibration(float(written["slope"]), float(written["offset"]), float(written.get("words", 0.0)))
+    calibration = _calibration(name, entry["calibration"])
+    whole = None if entry.get("whole") is None else _calibration(name, entry["whole"])
     threshold = float(entry["threshold"])
-    if not (calibration.slope > 0 and calibration.words >= 0 and math.isfinite(calibration.offset) and 0 < threshold <= 1):
-        raise ValueError(f"the calibration or threshold of {name!r}")
+    if not 0 < threshold <= 1:
+        raise ValueError(f"the threshold of {name!r}")
     ece = entry.get("ece")
     bands = {str(rate): None if value is None else float(value) for rate, value in entry.get("bands", {}).items()}
-    return Head(name, HEADS.index(name), threshold, calibration, None if ece is None else float(ece), bands)
+    return Head(name, HEADS.index(name), threshold, calibration, None if ece is None else float(ece), bands, whole)
+
+
+def _calibration(name: str, written: Mapping[str, Any]) -> Calibration:
+    found = Calibration(float(written["slope"]), float(written["offset"]), float(written.get("words", 0.0)))
+    if not (found.slope > 0 and found.words >= 0 and math.isfinite(found.offset)):
+        raise ValueError(f"the calibration of {name!r}")
+    return found
 
 
 def _digest(path: Path) -> str:

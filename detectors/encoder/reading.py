@@ -81,12 +81,14 @@ def read(item: Item, tokens: Sequence[int], framer: Framer, *, weigh: Weigh | No
     after = item.side is Side.USER and bool(item.context) and item.question is None
     twice = alone and after and len(text.split()) >= _ENOUGH_WORDS
     items = (item, replace(item, context=())) if twice else (item,)
-    if len(tokens) < TRAINED - _BESIDE:
+    least = LONGEST if item.whole else TRAINED
+    if len(tokens) < least - _BESIDE:
         covered = len(text) == len(item.text)
-        return Reading(tuple(framer.assemble(each, tokens) for each in items), ((0, len(tokens)),), covered=covered)
+        frames = tuple(framer.assemble(each, tokens, longest=least) for each in items)
+        return Reading(frames, ((0, len(tokens)),), covered=covered)
     windows = _plan(item, text, len(tokens), weigh)
     frames = tuple(
-        framer.assemble(each, tokens[start:end], longest=min(LONGEST, max(TRAINED, end - start + _BESIDE)))
+        framer.assemble(each, tokens[start:end], longest=min(LONGEST, max(least, end - start + _BESIDE)))
         for each in items
         for start, end in windows.windows
     )
@@ -95,7 +97,9 @@ def read(item: Item, tokens: Sequence[int], framer: Framer, *, weigh: Weigh | No
 
 def _plan(item: Item, text: str, size: int, weigh: Weigh | None) -> Plan:
     if weigh is None:
-        return plan(size)
+        return plan(size, whole=item.whole)
     per_token = len(text) / size
     # Tokens are spread over a text evenly enough to find the passage behind a window.
-    return plan(size, lambda start, end: weigh(text[int(start * per_token) : int(end * per_token)], item.side))
+    return plan(
+        size, lambda start, end: weigh(text[int(start * per_token) : int(end * per_token)], item.side), whole=item.whole
+    )

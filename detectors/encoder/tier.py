@@ -15,7 +15,7 @@ from detectors.encoder.devices import Device, backend_for
 from detectors.encoder.evidence import Votes, whole_words
 from detectors.encoder.framing import Framer
 from detectors.encoder.heads import HEADS, LEVELS, OUTPUTS, RECENCIES
-from detectors.encoder.manifest import Manifest, read_manifest
+from detectors.encoder.manifest import Calibration, Head, Manifest, read_manifest
 from detectors.encoder.placement import Placement
 from detectors.encoder.reading import CHARACTERS, Reading, Weigh, read, readable
 from detectors.encoder.windows import combine
@@ -36,7 +36,8 @@ class ModelTier:
 
     A text in a language outside the model's list, without a word, or mostly of tokens that it does not know is missing
     throughout: the lexicon answers for it. A long text is read in windows and is ``covered`` where they hold all of it. A
-    person's turn after others is read with them and by itself, and the mean of both logits counts. A signal that reaches its
+    person's turn after others is read with them and by itself, and the mean of both logits counts. Of a reply its passages
+    and its whole are asked for apart, and each has calibrations of its own. A signal that reaches its
     threshold has a span: the words that stand out in the window where it is highest.
     """
 
@@ -94,16 +95,14 @@ class ModelTier:
         self, item: Item, reading: Reading, logits: Logits, votes: Sequence[Votes], said: Mapping[str, float]
     ) -> Scores:
         heads = self._heads[item.side]
+        asked = [(head, each) for head in heads if (each := _calibration(head, item)) is not None]
         windows = [
-            {head.name: head.calibration.probability(float(row[head.column]), said.get(head.name, 0.0)) for head in heads}
+            {head.name: each.probability(float(row[head.column]), said.get(head.name, 0.0)) for head, each in asked}
             for row in logits
         ]
         values = combine(windows)
         if item.question is None:
             values = {name: value for name, value in values.items() if not name.startswith("answer.")}
-        if item.side is Side.REPLY:
-            # A passage is judged by what a passage shows, a whole reply by what only the whole shows.
-            values = {name: value for name, value in values.items() if SIGNALS[name].whole == item.whole}
         tags: dict[str, str] = {}
         if item.side is Side.USER:
             _falling(values)
@@ -160,6 +159,14 @@ class ModelTier:
         if recent and values[_BEHAVIOUR] >= heads[_BEHAVIOUR].threshold:
             return 6.0
         return float(max((k for k, name in enumerate(LEVELS, 1) if values[name] >= heads[name].threshold), default=0))
+
+
+def _calibration(head: Head, item: Item) -> Calibration | None:
+    """How a logit of this reading becomes a probability; ``None`` where the reading says nothing of the signal: a passage is
+    not asked for what only the whole shows."""
+    if item.side is not Side.REPLY or SIGNALS[head.name].whole == item.whole:
+        return head.calibration
+    return head.whole if item.whole else None
 
 
 def _falling(values: dict[str, float]) -> None:

@@ -12,6 +12,7 @@ MOST: Final = 16
 """Windows of one text that are scored."""
 
 _SIZES: Final = (120, 240, 500)
+_LARGEST: Final = (500,)
 _OVERLAP: Final = 0.2
 _READ_WHERE_RISK_IS: Final = ("context.past", "context.figurative")
 _RISK: Final = ("risk.suicide", "risk.self_harm", "risk.emergency_now", "risk.method_seeking", "concern.suicide")
@@ -25,16 +26,18 @@ class Plan:
     covered: bool
 
 
-def plan(size: int, weigh: Callable[[int, int], float] | None = None) -> Plan:
-    """Windows over ``size`` tokens, as short as 16 allow, for the model was trained on short texts.
+def plan(size: int, weigh: Callable[[int, int], float] | None = None, *, whole: bool = False) -> Plan:
+    """Windows over ``size`` tokens, as short as 16 allow, for the model was trained on short texts; of a ``whole`` reply,
+    whose passages are read beside it, as long as can be.
 
     Where not even the largest are enough, those with the highest weight are taken (``weigh`` of a range of tokens), and the
     first and the last always; without ``weigh`` they are spread evenly.
     """
-    if size <= _SIZES[0]:
+    sizes = _LARGEST if whole else _SIZES
+    if size <= sizes[0]:
         return Plan(((0, size),), covered=True)
     every: list[tuple[int, int]] = []
-    for length in _SIZES:
+    for length in sizes:
         step = round(length * (1 - _OVERLAP))
         every = [
             (start, min(start + length, size)) for start in range(0, max(size - length, 0) + step, step) if start < size

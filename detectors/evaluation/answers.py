@@ -18,11 +18,11 @@ from detectors.evaluation.answering import Answering
 from detectors.evaluation.errors import RowsUnfit
 from detectors.evaluation.measures import Vector
 from detectors.evaluation.rows import Row, read_scores
-from detectors.passages import reply_items
+from detectors.passages import of_message, reply_items
 from detectors.scorer.tiers import Stack
 from detectors.signals import SIGNALS, Scores, Side, vocabulary
 
-__all__ = ["NAMES", "Answered", "Listener", "answer", "highest", "in_session_order", "items_of"]
+__all__ = ["NAMES", "Answered", "Listener", "answer", "in_session_order", "items_of", "told"]
 
 NAMES: Final = ("full", "model", "lexicon")
 
@@ -123,7 +123,7 @@ def _scored(
             heard, found = scores[: len(earlier)], scores[len(earlier) :]
             if listener:
                 listener.hear(rows[place], heard, own, found)
-            yield place, highest(own, found)
+            yield place, told(own, found)
     answering.check()
 
 
@@ -183,14 +183,7 @@ def items_of(row: Row) -> list[Item]:
     return reply_items(row.text, row.context, whole=row.whole, language=language)
 
 
-def highest(items: Sequence[Item], scores: Sequence[Scores]) -> dict[str, float]:
-    """The highest over a reply's sentences; what is judged on the whole, from the whole."""
-    found: dict[str, float] = {}
-    sentences_seen = any(not item.whole for item in items)
-    for item, own in zip(items, scores, strict=True):
-        for name, value in own.answered():
-            whole = SIGNALS[name].whole
-            if item.side is Side.REPLY and whole != item.whole and (whole or sentences_seen):
-                continue
-            found[name] = max(found.get(name, value), value)
-    return found
+def told(items: Sequence[Item], scores: Sequence[Scores]) -> dict[str, float]:
+    """What was answered of one message, by signal."""
+    found = of_message(items, scores)
+    return {} if found is None else dict(found.answered())

@@ -15,7 +15,7 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from detectors.evaluation.answering import Answering
-from detectors.evaluation.answers import highest, items_of
+from detectors.evaluation.answers import items_of, told
 from detectors.evaluation.measures import (
     Bins,
     Ranking,
@@ -79,7 +79,7 @@ def _said(tier: ExternalTier, rows: Sequence[Row]) -> list[Mapping[str, float]]:
     found: list[Mapping[str, float]] = []
     for start in range(0, len(rows), _BATCH):
         asked = [(row.id, items_of(row)) for row in rows[start : start + _BATCH]]
-        found += [highest(items, own) for (_, items), own in zip(asked, answering.score(asked), strict=True)]
+        found += [told(items, own) for (_, items), own in zip(asked, answering.score(asked), strict=True)]
     answering.check()
     return found
 

@@ -103,7 +103,7 @@ def targets(of: Sequence[tuple[Example, Bag]]) -> tuple[Logits, Logits, Whole]:
     for at, (example, bag) in enumerate(of):
         for name, value in example.labels.items():
             column = _AT.get(name)
-            if column is None or bag.whole not in (None, ON_WHOLE[column]):
+            if column is None or (bag.passages and ON_WHOLE[column]):
                 continue
             labels[at, column] = value
             weak = example.source != "corpus" and name in _WEAKLY_TOLD

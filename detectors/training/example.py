@@ -64,7 +64,6 @@ class Example:
     labels: Mapping[str, float]
     context: tuple[Utterance, ...] = ()
     question: int | None = None
-    whole: bool = False
     recency: str | None = None
     voice: str | None = None
     slices: tuple[str, ...] = field(default=())
@@ -73,7 +72,7 @@ class Example:
     @property
     def item(self) -> Item:
         """What the scorer would be asked."""
-        return Item(self.side, self.text, self.context, self.question, self.whole, "en")
+        return Item(self.side, self.text, self.context, self.question, self.side is Side.REPLY, "en")
 
 
 def harmless(text: str) -> dict[str, float]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.encoder.backend import Logits
 from detectors.encoder.heads import HEADS
 from detectors.encoder.manifest import Calibration, Head
 from detectors.evaluation.measures import (
@@ -24,9 +23,11 @@ from detectors.evaluation.measures import (
     expected_calibration_error,
     threshold_at_false_positives,
 )
+from detectors.passages import mean
 from detectors.scorer.explicit import lifted
 from detectors.signals import SIGNALS, Side
 from detectors.training.example import Example
+from detectors.training.served import Answers
 
 __all__ = ["LEAST", "PREVALENCE", "Fitted", "fit", "platt"]
 
@@ -129,11 +130,12 @@ def platt(labels: Vector, logits: Vector, weights: Vector | None = None, words: 
 
 def fit(
     examples: Sequence[Example],
-    logits: Logits,
+    answers: Answers,
     lexicon: Sequence[Mapping[str, float]],
 ) -> Fitted:
-    """Heads with calibration and threshold. ``logits``: the served model's, ``[examples, outputs]``; ``lexicon``: what that
-    tier says of the same examples, so that a head that is worse than it is left out.
+    """Heads with calibration and threshold. ``answers``: the served model's; ``lexicon``: what that tier says of the same
+    examples, so that a head that is worse than it is left out. What a reply shows in its passages and as a whole has a
+    calibration for each, and a threshold on both together.
 
     Calibration is for a mixture in which a signal is as frequent as in ``examples``, and at least :data:`PREVALENCE`; where
     more than few negatives would reach the value from which policies act, it is lower throughout. A threshold is where one
@@ -148,23 +150,20 @@ def fit(
         if min(labels.sum(), (1 - labels).sum()) < LEAST:
             left[name] = f"{int(labels.sum())} positives and {int((1 - labels).sum())} negatives to check it with"
             continue
-        own = logits[places, column].astype(np.float64)
         words = np.array([lexicon[at].get(name, 0.0) for at in places])
         weights = _weights(labels, PREVALENCE[SIGNALS[name].side])
-        calibration = platt(soft, own, weights, words if words.any() else None)
-        said = [lexicon[at] for at in places]
-        if name.startswith(_ACTED_ON) or name in _BUDGETS:
-            # Most everyday texts with a word of pain or death say nothing of a risk, and are just what it is taken for.
-            others = [at for at, each in enumerate(examples) if _is_everyday(each, name)]
-            without = [*(at for at, label in zip(places, labels, strict=True) if not label), *others]
-            calibration = _held(
-                name,
-                calibration,
-                logits[without, column].astype(np.float64),
-                [lexicon[at] for at in without],
-                np.array([examples[at].source == _NEAR for at in without]),
-            )
-        values = _served(name, calibration, own, said)
+        # Most everyday texts with a word of pain or death say nothing of a risk, and are just what it is taken for.
+        others = [at for at, each in enumerate(examples) if _is_everyday(each, name)]
+        without = [*(at for at, label in zip(places, labels, strict=True) if not label), *others]
+        near = np.array([examples[at].source == _NEAR for at in without])
+        readings = []
+        said, unsaid = [lexicon[at] for at in places], [lexicon[at] for at in without]
+        for logits in _readings(name, answers):
+            calibration = platt(soft, logits[places, column], weights, words if words.any() else None)
+            if name.startswith(_ACTED_ON) or name in _BUDGETS:
+                calibration = _held(name, calibration, logits[without, column], unsaid, near)
+            readings.append(_Reading(calibration, logits[places, column]))
+        values = _values(name, readings, said)
         if all(name in lexicon[at] for at in places):
             area, other = (area_under_roc(Ranking(labels, each).curve()) for each in (values, words))
             if other > area + _MARGIN:
@@ -175,9 +174,32 @@ def fit(
         threshold = best_f1_threshold(curve) if emotion else threshold_at_false_positives(curve, _FALSE_POSITIVES)
         threshold = min(max(threshold, _BOUNDS[0]), _BOUNDS[1])
         groups = [f"{examples[at].source}/{examples[at].group}" for at in places]
-        ece = _crossed(name, soft, own, said, weights, groups)
-        heads.append(Head(name, column, round(threshold, 4), _rounded(calibration), ece, _bands(curve)))
+        ece = _crossed(name, soft, readings, said, weights, groups)
+        calibration, *whole = (_rounded(each.calibration) for each in readings)
+        heads.append(Head(name, column, round(threshold, 4), calibration, ece, _bands(curve), *whole))
     return Fitted(tuple(heads), left)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One reading of texts: its calibration and its logits."""
+
+    calibration: Calibration
+    logits: Vector
+
+
+def _readings(name: str, answers: Answers) -> Iterator[NDArray[np.float64]]:
+    """The logits of each reading that ``name`` has, ``[examples, outputs]``."""
+    yield answers.parts.astype(np.float64)
+    if SIGNALS[name].side is Side.REPLY and not SIGNALS[name].whole:
+        yield answers.whole.astype(np.float64)
+
+
+def _values(name: str, readings: Sequence[_Reading], said: Sequence[Mapping[str, float]]) -> Vector:
+    """What a reader of the scores gets. ``said``: the lexicon's word beside each reading; it says the same of a whole reply
+    as of its passages."""
+    first, *others = (_served(name, each.calibration, each.logits, said) for each in readings)
+    return np.array([mean(*both) for both in zip(first, others[0], strict=True)]) if others else first
 
 
 def _is_everyday(example: Example, name: str) -> bool:
@@ -225,7 +247,7 @@ def _bands(curve: Curve) -> dict[str, float | None]:
 
 
 def _served(name: str, calibration: Calibration, logits: Vector, said: Sequence[Mapping[str, float]]) -> Vector:
-    """What a reader of the scores gets: the calibrated probability, raised by an explicit word of the lexicon."""
+    """The calibrated probability of one reading, raised by an explicit word of the lexicon."""
     return np.array(
         [
             lifted(name, calibration.probability(float(logit), words.get(name, 0.0)), words)
@@ -249,7 +271,7 @@ def _rounded(calibration: Calibration) -> Calibration:
 def _crossed(
     name: str,
     labels: Vector,
-    logits: Vector,
+    readings: Sequence[_Reading],
     said: Sequence[Mapping[str, float]],
     weights: Vector,
     groups: Sequence[str],
@@ -263,6 +285,9 @@ def _crossed(
         hits = labels[other] >= 0.5
         if not own.any() or min(hits.sum(), (~hits).sum()) < LEAST // 2:
             return None
-        calibration = platt(labels[other], logits[other], weights[other], words[other] if words[other].any() else None)
-        values[own] = _served(name, calibration, logits[own], [words for words, mine in zip(said, own, strict=True) if mine])
+        known = words[other] if words[other].any() else None
+        halves = [
+            _Reading(platt(labels[other], each.logits[other], weights[other], known), each.logits[own]) for each in readings
+        ]
+        values[own] = _values(name, halves, [told for told, mine in zip(said, own, strict=True) if mine])
     return round(expected_calibration_error(Bins(labels, values), weights), 4)

@@ -85,7 +85,8 @@ ON_CARD: Final = Plan(
 
 
 def infer(network: Network, framer: Framer, made: Sequence[Sequence[Bag]], *, size: int = 64, device: str = "cpu") -> Logits:
-    """Logits of each example's bags, ``[examples, outputs]``, as they are served, without dropout and augmentation."""
+    """Logits of each example's bags, ``[examples, outputs]``, without dropout and augmentation: as they are served, but for
+    the mean of a reply's passages and its whole, which is taken before calibration and not after it."""
     network.eval()
 
     def answer(frames: Sequence[Frame]) -> Logits:
@@ -95,7 +96,7 @@ def infer(network: Network, framer: Framer, made: Sequence[Sequence[Bag]], *, si
                 found[places] = network(*inputs).float().cpu().numpy()
         return found
 
-    return answered(made, answer)
+    return answered(made, answer).together
 
 
 class Trainer:

@@ -19,7 +19,7 @@ from detectors.contract import Item
 from detectors.encoder.backend import OnnxBackend, padded
 from detectors.encoder.framing import Framer
 from detectors.encoder.heads import OUTPUTS
-from detectors.evaluation.answers import highest, items_of
+from detectors.evaluation.answers import items_of, told
 from detectors.evaluation.rows import Row
 from detectors.evaluation.study import Finding
 from detectors.scorer.tiers import Stack, Tier, Tiered
@@ -72,8 +72,8 @@ def calibrate(
     weights, copied = folder / _WEIGHTS, folder / _TOKENIZER
     framer = Framer(Tokenizer.from_file(str(copied)))
     backend = OnnxBackend(str(weights))
-    logits = served(validation, framer, lambda frames: padded(backend, frames, framer.pad, len(OUTPUTS)))
-    fitted = fit(validation, logits, say(lexicon, validation))
+    answers = served(validation, framer, lambda frames: padded(backend, frames, framer.pad, len(OUTPUTS)))
+    fitted = fit(validation, answers, say(lexicon, validation))
     manifest = {
         "name": name,
         "version": version,
@@ -97,6 +97,7 @@ def calibrate(
                 "tier": "full",
                 "bands": dict(head.bands),
                 "calibration": asdict(head.calibration),
+                **({} if head.whole is None else {"whole": asdict(head.whole)}),
             }
             for head in fitted.heads
         },
@@ -119,7 +120,7 @@ def say(tier: Tier | Stack, examples: Sequence[Example] | Sequence[Row]) -> list
         scores = [_told(each, item) for each, item in zip(answers, asked, strict=True)]
         at = 0
         for own in items:
-            found.append(highest(own, scores[at : at + len(own)]))
+            found.append(told(own, scores[at : at + len(own)]))
             at += len(own)
     return found
 
@@ -139,7 +140,6 @@ def row_of(example: Example, at: int) -> Row:
         conversation=f"{example.source}/{example.group}",
         slices=tuple(dict.fromkeys((example.source, *example.slices))),
         question=example.question,
-        whole=example.whole,
     )
 
 

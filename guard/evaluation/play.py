@@ -14,6 +14,7 @@ from detectors.batch import context_of
 from detectors.contract import Item, Speaker
 from detectors.evaluation.rows import Row
 from detectors.language import identify
+from detectors.passages import highest, with_whole
 from detectors.signals import Scores, Side
 from guard.turns import session as sessions
 from guard.turns.questions import asked
@@ -101,10 +102,15 @@ class Player:
         return decision
 
     def _reply(self, items: Sequence[Item], scores: Sequence[Scores]) -> list[Decision]:
-        return [
-            self._decide(Moment.REPLY_END if item.whole else Moment.REPLY_SENTENCE, own)
-            for item, own in zip(items, scores, strict=True)
-        ]
+        decisions, let_go = [], None
+        for item, own in zip(items, scores, strict=True):
+            if item.whole:
+                decisions.append(self._decide(Moment.REPLY_END, with_whole(let_go, own)))
+                continue
+            decisions.append(self._decide(Moment.REPLY_SENTENCE, own))
+            if decisions[-1].action < Action.REVISE:
+                let_go = highest(let_go, own)
+        return decisions
 
     def _decide(self, moment: Moment, reply: Scores | None) -> Decision:
         own = self._session

@@ -75,9 +75,10 @@ class Speech:
         judgement, loop = self._judgement, asyncio.get_running_loop()
         started = loop.time()
         scores = await judgement.hear_reply(passage.text, passage.before, whole=False)
-        self._tally.score(of_passage(scores, passage, alone=self._alone))
         self._room.meters.stage("score_sentence", loop.time() - started)
         decision = judgement.decide(Moment.REPLY_SENTENCE, scores)
+        read = passage.channel in _SHOWN and decision.action < Action.REVISE
+        self._tally.hear(of_passage(scores, passage, alone=self._alone), passage.choice if read else None)
         if passage.channel == "content":
             self._passages.setdefault(passage.choice, []).append(decision.action is Action.TRIM)
         if decision.action in (Action.COMPLETE, Action.REVISE) and decision.template is not None:
@@ -113,7 +114,7 @@ class Speech:
             return self._ending(complete=words)
         said = reply.text if reply.said is None else reply.said
         scores = await self._judgement.hear_reply(said, "", whole=True)
-        self._tally.score(of_whole(scores, said, reply.text, alone=self._alone))
+        scores = self._tally.end(of_whole(scores, said, reply.text, alone=self._alone), reply.choice)
         decision = self._judgement.decide(Moment.REPLY_END, scores)
         if decision.action in (Action.COMPLETE, Action.REVISE) and decision.template is not None:
             text = self._complete(decision.template, decision, reply.released)

@@ -1,4 +1,4 @@
-"""What one turn has come to so far: the strongest action, the rules, the highest reply scores. Small mutable state."""
+"""What one turn has come to so far: the strongest action, the rules, the reply's scores. Small mutable state."""
 
 from __future__ import annotations
 
@@ -6,40 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from detectors.signals import Scores, Side, Tier, vocabulary
+from detectors.passages import highest, with_whole
+from detectors.signals import Scores
 from policies.completions.contract import Composition
 from policies.decision import Action, Band, Decision, Escalation, Outcome, RuleResult
 
-__all__ = ["Tally", "highest"]
+__all__ = ["Tally"]
 
 _FIRST: Mapping[Outcome, int] = {Outcome.FIRED: 0, Outcome.SUPPRESSED: 1, Outcome.MISSING: 2}
-_WHOLE = frozenset(signal.name for signal in vocabulary(Side.REPLY) if signal.whole)
-
-
-def highest(old: Scores | None, new: Scores) -> Scores:
-    """Signal by signal the higher of two scores of one reply, with its span and tag; a signal that is judged on the whole
-    takes the newer. Spans of both are offsets into that reply."""
-    if old is None:
-        return new
-    values, tiers = list(old.values), bytearray(old.tiers)
-    spans, tags = dict(old.spans), dict(old.tags)
-    for at, signal in enumerate(vocabulary(new.side)):
-        if new.tiers[at] < Tier.LEXICON:
-            continue
-        if tiers[at] >= Tier.LEXICON and values[at] >= new.values[at] and signal.name not in _WHOLE:
-            continue
-        values[at] = new.values[at]
-        tiers[at] = new.tiers[at]
-        spans.pop(signal.name, None)
-        tags.pop(signal.name, None)
-        if signal.name in new.spans:
-            spans[signal.name] = new.spans[signal.name]
-        if signal.name in new.tags:
-            tags[signal.name] = new.tags[signal.name]
-    return Scores(
-        new.side, new.model, tuple(values), bytes(tiers), spans, tags, new.language or old.language,
-        old.covered and new.covered,
-    )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -55,8 +29,9 @@ class Tally:
     said: dict[str, None] = field(default_factory=dict)  # rules whose words or resources a decision carries
     bands: dict[str, Band] = field(default_factory=dict)
     compositions: list[Composition] = field(default_factory=list)
-    reply: Scores | None = None
     degraded: bool = False
+    _let_go: dict[int, Scores] = field(default_factory=dict)  # of each choice: of its passages, at its end of the whole
+    _beside: Scores | None = None  # of what was withheld, or stands in another channel
 
     def decide(self, decision: Decision) -> None:
         """Adds a decision."""
@@ -78,9 +53,26 @@ class Tally:
         """An action was taken on the reply."""
         self.action = max(self.action, action)
 
-    def score(self, scores: Scores) -> None:
-        """Adds the scores of one passage of the reply, or of all of it; their spans are offsets into the reply."""
-        self.reply = highest(self.reply, scores)
+    def hear(self, scores: Scores, choice: int | None) -> None:
+        """Adds the scores of one passage, whose spans are offsets into the reply. ``choice``: the one that it is let go in;
+        ``None`` for words that are withheld or no part of what the person reads."""
+        if choice is None:
+            self._beside = highest(self._beside, scores)
+        else:
+            self._let_go[choice] = highest(self._let_go.get(choice), scores)
+
+    def end(self, scores: Scores, choice: int) -> Scores:
+        """Adds the scores of a choice's whole; returns what the choice comes to with its passages."""
+        self._let_go[choice] = with_whole(self._let_go.get(choice), scores)
+        return self._let_go[choice]
+
+    @property
+    def reply(self) -> Scores | None:
+        """The scores of all that the chatbot said in this turn: signal by signal the highest over its choices."""
+        found = self._beside
+        for scores in self._let_go.values():
+            found = highest(found, scores)
+        return found
 
     @property
     def fired(self) -> tuple[str, ...]:

@@ -27,7 +27,6 @@ def read(folder: Path = FOLDER) -> Iterator[Example]:
             labels.values,
             item.context,
             labels.asked,
-            labels.whole,
             labels.recency,
             item.voice,
             (item.file.removesuffix(".txt"), *((f"edition {edition}",) if edition > 1 else ())),

@@ -31,4 +31,4 @@ def read(folder: Path) -> Iterator[Example]:
         context = (Utterance(Speaker.USER, row["prompt"]),)
         labels = {"harm.delusion": float(lost)}
         text = row["response"][:_CHARACTERS]
-        yield Example("schizobench", row["sequence"], Side.REPLY, text, labels, context, whole=True, slices=("delusion",))
+        yield Example("schizobench", row["sequence"], Side.REPLY, text, labels, context, slices=("delusion",))

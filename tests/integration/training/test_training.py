@@ -41,9 +41,7 @@ def _examples() -> list[Example]:
         found.append(
             Example("corpus", f"g{at}", Side.USER, f"{words} {at}", levels, context, recency="now" if at % 6 == 0 else None)
         )
-        found.append(
-            Example("hypo", f"h{at}", Side.REPLY, f"no {words} {at}", {"refusal.any": float(not risky)}, whole=True)
-        )
+        found.append(Example("hypo", f"h{at}", Side.REPLY, f"no {words} {at}", {"refusal.any": float(not risky)}))
     return found
 
 
@@ -174,12 +172,12 @@ def test_the_exported_file_says_the_same_on_both_backends(framer: Framer, tmp_pa
     exact = infer(trainer._network, framer, [bags(example, framer) for example in examples])
     int8, floats = OnnxBackend(str(tmp_path / "model.onnx"), threads=1), TorchBackend(tmp_path / "model.onnx", "cpu")
     onnx, restored = (
-        served(examples, framer, partial(_padded, backend=backend, pad=framer.pad)) for backend in (int8, floats)
+        served(examples, framer, partial(_padded, backend=backend, pad=framer.pad)).together for backend in (int8, floats)
     )
     assert np.percentile(np.abs(restored - onnx), 99) < small
     assert np.percentile(np.abs(exact - onnx), 99) < small
     assert (np.diff(onnx[:, : len(LEVELS)], axis=1) <= 0).all()
-    alone = served(examples[:1], framer, partial(_padded, backend=int8, pad=framer.pad))
+    alone = served(examples[:1], framer, partial(_padded, backend=int8, pad=framer.pad)).together
     np.testing.assert_allclose(alone[0], onnx[0], atol=small)
     (tmp_path / "other.onnx").write_bytes(b"no graph")
     with pytest.raises(ModelUnfit, match="export the model again"):

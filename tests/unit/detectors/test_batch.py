@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from detectors.batch import LONGEST_LINE, Unread, read_lines, score_rows
 from detectors.contract import Item, Speaker
+from detectors.passages import mean
 from detectors.scorer.process import LexiconTier
 from detectors.scorer.tiers import Stack
 from detectors.signals import Scores, Side, Tier, vocabulary
@@ -83,11 +84,11 @@ def test_a_reply_has_every_signal_of_its_side() -> None:
     assert found["signals"]["refusal.abrupt"] is not None
 
 
-def test_a_reply_s_signal_is_the_highest_over_its_sentences_save_those_judged_on_the_whole() -> None:
+def test_a_reply_s_signal_is_its_highest_sentence_s_and_its_whole_s_save_those_judged_on_the_whole() -> None:
     reply = "Short one here. " + "This sentence is a good deal longer than the others are." + " And an end."
     [found] = scored(row(("user", "hi"), ("assistant", reply)), worker=Stack([Recorder()]))
-    assert found["signals"]["harm.method"] == 0.57  # the longest sentence; the whole reply is longer still
-    assert found["signals"]["refusal.any"] == 0.1
+    assert found["signals"]["harm.method"] == pytest.approx(mean(0.57, len(reply) / 100), abs=1e-6)
+    assert found["signals"]["refusal.any"] == pytest.approx(mean(0.1, 0.8), abs=1e-6)
     assert found["signals"]["ccs.boundary"] == 0.2
     assert found["signals"]["harm.delusion"] is None
 

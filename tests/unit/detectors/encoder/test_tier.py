@@ -88,6 +88,28 @@ def test_each_side_gets_its_own_signals(tier: ModelTier) -> None:
     assert user.get("risk.suicide_behaviour").tag == "now"
 
 
+def test_a_reply_in_one_piece_has_a_calibration_of_its_own(tmp_path: Path) -> None:
+    signal = {"threshold": 0.5, "calibration": {"slope": 0.5, "offset": 0.0}, "whole": {"slope": 0.5, "offset": 2.0}}
+    tier = ModelTier(read_manifest(_model(tmp_path, signals={"refusal.any": signal})), Counting())
+    part, whole = tier.score([Item(Side.REPLY, "no"), Item(Side.REPLY, "no", whole=True)])
+    at, beyond = part.value("refusal.any"), whole.value("refusal.any")
+    assert at is not None
+    assert beyond is not None
+    assert 2 < math.log(beyond / (1 - beyond)) - math.log(at / (1 - at)) < 3  # one more token, the whole's tag, counts .5
+
+
+def test_a_reply_in_one_piece_is_one_frame_where_a_turn_has_windows(tmp_path: Path) -> None:
+    backend = Counting()
+    tier = ModelTier(read_manifest(_model(tmp_path)), backend)
+    text = "hello how are you " * 100
+    tier.score([Item(Side.REPLY, text, whole=True)])
+    assert [rows for rows, _ in backend.shapes] == [1]
+    tier.score([Item(Side.USER, text)])
+    assert sum(rows for rows, _ in backend.shapes) > 3
+    tier.score([Item(Side.REPLY, text * 3, whole=True)])
+    assert max(tokens for _, tokens in backend.shapes) <= 512
+
+
 @pytest.mark.parametrize(
     "item", [Item(Side.USER, ""), Item(Side.USER, "ich will", language="de"), Item(Side.USER, "死にたい")]
 )

@@ -26,6 +26,11 @@ def test_short_texts_are_read_at_once() -> None:
     assert len(plan(121).windows) == 2
 
 
+def test_a_whole_reply_is_read_in_pieces_as_long_as_can_be() -> None:
+    assert plan(500, whole=True).windows == ((0, 500),)
+    assert [end - start for start, end in plan(900, whole=True).windows] == [500, 500]
+
+
 def test_weight_chooses_where_not_all_can_be_read() -> None:
     wanted = 9_000
     found = plan(20_000, lambda start, end: float(start <= wanted < end))

@@ -1,4 +1,4 @@
-"""Replies are learned, calibrated and measured as they are served: by passages, the highest counting."""
+"""Replies are learned, calibrated and measured as they are served: by passages, the highest counting, and in one piece."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ def framer() -> Framer:
     return Framer(tokenizer())
 
 
-def _reply(text: str = _REPLY, *, whole: bool = False) -> Example:
-    return Example("corpus", "g", Side.REPLY, text, {"refusal.any": 1.0}, _ASKED, whole=whole)
+def _reply(text: str = _REPLY) -> Example:
+    return Example("corpus", "g", Side.REPLY, text, {"refusal.any": 1.0}, _ASKED)
 
 
-def test_a_reply_is_its_passages_and_where_it_is_judged_so_its_whole(framer: Framer) -> None:
-    passages, *none = bags(_reply(), framer)
-    assert (len(passages.frames), passages.whole, none) == (3, None, [])
-    whole, passages = bags(_reply(whole=True), framer)
-    assert (len(whole.frames), whole.whole, len(passages.frames), passages.whole) == (1, True, 3, False)
-    (blank,) = bags(_reply("   ", whole=True), framer)
-    assert (len(blank.frames), blank.whole) == (1, None)
+def test_a_reply_is_its_whole_and_its_passages(framer: Framer) -> None:
+    whole, passages = bags(_reply(), framer)
+    assert (len(whole.frames), whole.passages, len(passages.frames), passages.passages) == (1, False, 3, True)
+    assert framer.tags["whole"] in whole.frames[0].ids
+    assert not any(framer.tags["whole"] in frame.ids for frame in passages.frames)
+    (blank,) = bags(_reply("   "), framer)
+    assert (len(blank.frames), blank.passages) == (1, False)
 
 
 def test_training_draws_some_replies_in_one_piece_and_bounds_the_long(framer: Framer) -> None:
     long = _reply(" ".join(f"This is sentence number {at} of many." for at in range(30)))
-    sizes = {len(bags(long, framer, Random(seed))[0].frames) for seed in range(60)}
-    assert sizes == {1, 8}
+    sizes = {tuple(len(bag.frames) for bag in bags(long, framer, Random(seed))) for seed in range(60)}
+    assert sizes == {(1,), (1, 8)}
 
 
 def test_the_highest_passage_counts_and_the_whole_for_itself(framer: Framer) -> None:
@@ -51,12 +51,13 @@ def test_the_highest_passage_counts_and_the_whole_for_itself(framer: Framer) -> 
         return np.array([[float(at)] * len(OUTPUTS) for at in range(len(frames))], dtype=np.float32)
 
     person = Example("corpus", "u", Side.USER, "hello", {"risk.suicide": 0.0})
-    rows = served([person, _reply(whole=True), _reply()], framer, answer)
+    found = served([person, _reply(), _reply("   ")], framer, answer)
     on_whole = np.array(ON_WHOLE)
-    assert rows[0].tolist() == [0.0] * len(OUTPUTS)
-    assert set(rows[1, on_whole]) == {1.0}
-    assert set(rows[1, ~on_whole]) == {4.0}
-    assert set(rows[2]) == {7.0}
+    assert found.parts[0].tolist() == found.whole[0].tolist() == [0.0] * len(OUTPUTS)
+    assert set(found.parts[1, on_whole]) == set(found.whole[1]) == {1.0}
+    assert set(found.parts[1, ~on_whole]) == {4.0}
+    assert set(found.together[1, ~on_whole]) == {2.5}
+    assert set(found.parts[2]) == set(found.whole[2]) == {5.0}
     assert on_whole.any()
     assert all(SIGNALS[name].whole == on for name, on in zip(OUTPUTS, ON_WHOLE, strict=True) if name in SIGNALS)
 
@@ -74,7 +75,7 @@ def test_a_long_turn_is_its_windows_and_the_highest_counts(framer: Framer) -> No
         rows[2] = 3.0
         return rows
 
-    assert served([long], framer, answer)[0, 0] == 3.0
+    assert served([long], framer, answer).parts[0, 0] == 3.0
 
 
 def test_a_turn_after_others_is_read_twice_where_it_says_enough(framer: Framer) -> None:
@@ -89,4 +90,4 @@ def test_a_turn_after_others_is_read_twice_where_it_says_enough(framer: Framer) 
     def answer(frames: Sequence[Frame]) -> Logits:
         return np.array([[2.0], [4.0]], dtype=np.float32).repeat(len(OUTPUTS), axis=1)
 
-    assert served([turn], framer, answer)[0, 0] == 0.75 * 2 + 0.25 * 4
+    assert served([turn], framer, answer).parts[0, 0] == 0.75 * 2 + 0.25 * 4

@@ -64,9 +64,9 @@ def test_schizobench_keeps_what_is_clear(tmp_path: Path) -> None:
         for at, (kept, risk) in enumerate([(False, 4), (True, 0), (False, 1), (True, 3)])
     ]
     _write(tmp_path / "schizobench" / "turns.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    assert [(e.text, e.labels["harm.delusion"], e.whole) for e in read(tmp_path, ["schizobench"])] == [
-        ("r0", 1.0, True),
-        ("r1", 0.0, True),
+    assert [(e.text, e.labels["harm.delusion"]) for e in read(tmp_path, ["schizobench"])] == [
+        ("r0", 1.0),
+        ("r1", 0.0),
     ]
 
 
