@@ -25,7 +25,7 @@ TEMPLATES: Final = frozenset(
         "ccs/imminent", "ccs/emergency-now", "ccs/self-harm", "ccs/method-seeking", "ccs/means-information",
         "ccs/abrupt-refusal", "ccs/harmful-reply", "ccs/answer-follow-up", "ccs/concern-for-other", "ccs/distress",
         "ccs/idiom-after-all", "companion/isolation", "companion/retention", "companion/guilt", "ccs/resource-line",
-        "ccs/safety-beat", "ccs/withheld", "ccs/violence", "ccs/abuse", "ccs/overdose", "ccs/voices",
+        "ccs/safety-beat", "ccs/withheld", "ccs/not-with-minors", "ccs/violence", "ccs/abuse", "ccs/overdose", "ccs/voices",
         "ccs/caregiver",
     }
 )  # fmt: skip

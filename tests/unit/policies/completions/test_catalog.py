@@ -26,7 +26,7 @@ VARIANTS = shipped().variants()
 
 
 def test_the_templates_that_a_policy_may_name() -> None:
-    assert set(shipped().templates) == TEMPLATES and len(TEMPLATES) == 27
+    assert set(shipped().templates) == TEMPLATES and len(TEMPLATES) == 28
     assert {"crisis", "self-harm", "emergency", "abuse", "child", "eating", "substance", "veteran", "perinatal", "poison",
             "lgbtq", "general"} == RESOURCE_CLASSES  # fmt: skip
 
