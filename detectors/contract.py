@@ -33,7 +33,7 @@ class Item:
 
     ``context``: what was said before, oldest first (a reply's sentence gets the user's last turn and its own tail).
     ``question``: the rung (1 to 6; 0 for "are you safe right now?") of the safety question that is open, else ``None``.
-    ``whole``: this is a whole reply, so signals judged on the whole are wanted. ``language``: what the session's
+    ``whole``: this is a whole reply, so signals judged on nothing less are wanted too. ``language``: what the session's
     longer turns were identified as; a text under five words inherits it.
     """
 

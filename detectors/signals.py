@@ -76,7 +76,7 @@ class Tier(IntEnum):
 class Signal:
     """One entry of the vocabulary.
 
-    ``whole`` is true for a reply's signal that is also judged on the whole reply at its end. ``since`` is the
+    ``whole`` is true for a reply's signal that is judged on the whole reply at its end and on nothing less. ``since`` is the
     vocabulary version that introduced it.
     """
 

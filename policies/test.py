@@ -1,6 +1,6 @@
 """Runs the tests that a policy carries, turn by turn, against the policy itself.
 
-What reads texts and what remembers a session are given from outside: policies know neither detectors nor turns.
+What reads texts and what remembers a session are given from outside: policies run no detectors and know no turns.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 from xml.etree import ElementTree as ET
 
+from detectors.passages import Heard
 from detectors.signals import Scores, Side, vocabulary
 from policies.decide import decide
 from policies.decision import (
@@ -45,12 +46,15 @@ _ORDER: Final = {Outcome.MISSING: 0, Outcome.SUPPRESSED: 1, Outcome.FIRED: 2}
 
 
 class TextScorer(Protocol):
-    """Reads a text. ``before``: earlier messages as (``user`` or ``assistant``, text), oldest first. ``question``: the rung
-    of the open safety question. ``whole``: a whole reply."""
+    """Reads texts. ``before``: earlier messages as (``user`` or ``assistant``, text), oldest first."""
 
-    def __call__(
-        self, side: Side, text: str, *, before: Sequence[tuple[str, str]], question: int | None, whole: bool
-    ) -> Scores: ...
+    def user(self, text: str, *, before: Sequence[tuple[str, str]], question: int | None) -> Scores:
+        """A person's turn. ``question``: the rung of the open safety question."""
+        ...
+
+    def reply(self, text: str, *, before: Sequence[tuple[str, str]]) -> Sequence[Scores]:
+        """A reply: its passages, in order, and then its whole."""
+        ...
 
 
 class SessionStep(Protocol):
@@ -157,38 +161,58 @@ def _play(
     tenant = Tenant(test.tenant.get("name", ""), test.tenant.get("tag", ""), test.tenant.get("people", "none"))
     for number, turn in enumerate(test.turns):
         at += timedelta(seconds=turn.after if number else 0)
-        user = _scores(Side.USER, turn, turn.user or "", score, said, whole=False)
+        user = _user(turn, score, said)
         view = session.user(user, at, turn.asked)
         last = Outcomes()
 
-        def judge(moment: Moment, reply: Scores | None, view: SessionView = view, user: Scores = user) -> None:
+        def judge(moment: Moment, reply: Scores | None, view: SessionView = view, user: Scores = user) -> Action:
             facts = Facts(moment, at, view, user, reply, person, tenant, frozenset(test.off))  # noqa: B023  # called at once
             decision = decide(policy, facts)
             last.add(decision)  # noqa: B023  # called at once
             fired = set(decision.fired)
             for prepared in policy.plan.rules[moment]:
                 covered[prepared.rule.id].add("fired" if prepared.rule.id in fired else "silent")
+            return decision.action
 
         judge(Moment.USER_TURN, None)
         said.append(("user", turn.user or ""))
         if turn.reply is not None:
-            for moment in (Moment.REPLY_SENTENCE, Moment.REPLY_END):
-                whole = moment is Moment.REPLY_END
-                judge(moment, _scores(Side.REPLY, turn, turn.reply, score, said, whole=whole))
+            *passages, whole = _reply(turn, turn.reply, score, said)
+            heard = Heard()
+            for passage in passages:
+                if judge(Moment.REPLY_SENTENCE, passage) < Action.REVISE:
+                    heard.passage(passage)
+                else:
+                    heard.changed = True
+            heard.end(whole)
+            judge(Moment.REPLY_END, heard.scores)
             said.append(("assistant", turn.reply))
         session.spoke(at, last.of(Outcome.FIRED), last.bands or {}, last.said)
     return last
 
 
-def _scores(
-    side: Side, turn: TestTurn, text: str, score: TextScorer | None, said: Sequence[tuple[str, str]], *, whole: bool
-) -> Scores:
-    if turn.signals is None:
-        if score is None:
-            raise NoTexts("a turn gives no signals, and there are no detectors here to read its text")
-        return score(side, text, before=said, question=turn.asked, whole=whole)
+def _user(turn: TestTurn, score: TextScorer | None, said: Sequence[tuple[str, str]]) -> Scores:
+    if turn.signals is not None:
+        return _given(turn, Side.USER, turn.signals)
+    return _reader(score).user(turn.user or "", before=said, question=turn.asked)
+
+
+def _reply(turn: TestTurn, text: str, score: TextScorer | None, said: Sequence[tuple[str, str]]) -> Sequence[Scores]:
+    """A reply's passages and its whole; of a turn that gives its signals both are what it gives."""
+    if turn.signals is not None:
+        return [_given(turn, Side.REPLY, turn.signals)] * 2
+    return _reader(score).reply(text, before=said)
+
+
+def _reader(score: TextScorer | None) -> TextScorer:
+    if score is None:
+        raise NoTexts("a turn gives no signals, and there are no detectors here to read its text")
+    return score
+
+
+def _given(turn: TestTurn, side: Side, signals: Mapping[str, float]) -> Scores:
     names = [signal.name for signal in vocabulary(side)]
-    values = {name: turn.signals.get(name, 0.0) for name in names if name not in turn.missing}
+    values = {name: signals.get(name, 0.0) for name in names if name not in turn.missing}
     tags = {name: tag for name, tag in turn.tags.items() if name in names}
     return Scores.of(side, "test@1", values, tags=tags)
 

@@ -42,10 +42,11 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """A signal's ``value`` as the score has it: the model's ``calibrated`` probability beside ``lexicon``, what the lexicon
-    says, 0 where it does not answer. Its ``logit``, and what makes the difference to ``baseline``, the logit of the same
-    text with its words masked: the ``words`` of the window that is highest, and the ``context``, all that was said before.
-    ``gap``: by how many logits the sum misses the difference. ``complete``: whether that is little."""
+    """A signal's ``value`` as the score has it, of a reply that of its highest passage: the model's ``calibrated``
+    probability beside ``lexicon``, what the lexicon says, 0 where it does not answer. Its ``logit``, and what makes the
+    difference to ``baseline``, the logit of the same text with its words masked: the ``words`` of the window that is
+    highest, and the ``context``, all that was said before. ``gap``: by how many logits the sum misses the difference.
+    ``complete``: whether that is little."""
 
     value: float
     calibrated: float

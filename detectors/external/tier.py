@@ -29,8 +29,8 @@ _ANSWERS = "answer."
 class ExternalTier:
     """Implements :class:`detectors.scorer.tiers.Tier` and :class:`~detectors.scorer.tiers.Joining`.
 
-    A person's turn is read for the signals of that side; a reply's sentence for those of a sentence, a whole reply for those
-    that only the whole shows. Answers to a safety question are given where one is open. A text in a language that the pack
+    A person's turn is read for the signals of that side; a reply's sentence for those that a sentence shows, a whole reply
+    for all. Answers to a safety question are given where one is open. A text in a language that the pack
     has not, or without a token, is left to others. A long text is read in windows, of which the highest counts.
     """
 
@@ -92,7 +92,7 @@ class ExternalTier:
             answer
             for answer in self.answers
             if answer.side is item.side
-            and (item.side is not Side.REPLY or answer.whole == item.whole)
+            and (item.side is not Side.REPLY or item.whole or not answer.whole)
             and (item.question is not None or not answer.signal.startswith(_ANSWERS))
         )
 

@@ -158,10 +158,12 @@ def fit(
         near = np.array([examples[at].source == _NEAR for at in without])
         readings = []
         said, unsaid = [lexicon[at] for at in places], [lexicon[at] for at in without]
+        quiet: list[_Reading] = []  # the same of texts that have no such thing
         for logits in _readings(name, answers):
             calibration = platt(soft, logits[places, column], weights, words if words.any() else None)
             if name.startswith(_ACTED_ON) or name in _BUDGETS:
-                calibration = _held(name, calibration, logits[without, column], unsaid, near)
+                calibration = _held(name, quiet, _Reading(calibration, logits[without, column]), unsaid, near)
+            quiet.append(_Reading(calibration, logits[without, column]))
             readings.append(_Reading(calibration, logits[places, column]))
         values = _values(name, readings, said)
         if all(name in lexicon[at] for at in places):
@@ -209,31 +211,33 @@ def _is_everyday(example: Example, name: str) -> bool:
 
 
 def _held(
-    name: str, calibration: Calibration, logits: Vector, said: Sequence[Mapping[str, float]], near: NDArray[np.bool_]
+    name: str, first: Sequence[_Reading], own: _Reading, said: Sequence[Mapping[str, float]], near: NDArray[np.bool_]
 ) -> Calibration:
-    """The calibration with an offset so low that no more of these texts, none with the signal, reach the value from which
-    policies act than its budget has: of everyday ones and of the corpus's look-alikes (``near``) each. What the lexicon
-    alone decides is not held."""
+    """The calibration of ``own``, with an offset so low that no more of these texts, none with the signal, reach the value
+    from which policies act than its budget has: of everyday ones and of the corpus's look-alikes (``near``) each. ``first``:
+    readings that it is taken together with. What the lexicon alone decides is not held."""
     budget, acting = _BUDGETS.get(name, _ACTED), _ACTING_EARLIER.get(name, _ACTING)
-    reach = _served(name, calibration, logits, said) >= acting
+    reach = _values(name, [*first, own], said) >= acting
     reach &= np.array([lifted(name, 0.0, words) < acting for words in said], dtype=bool)
     places = np.flatnonzero(reach).tolist()
-    own, words, is_near = logits[places], [said[at] for at in places], near[places]
+    words, is_near = [said[at] for at in places], near[places]
+    fixed = [_Reading(each.calibration, each.logits[places]) for each in first]
     allowed = [(among, int(size * most)) for among, size, most in (
         (~is_near, (~near).sum(), budget.everyday), (is_near, near.sum(), budget.near)
     ) if size * most >= 1]  # fewer show nothing  # fmt: skip
 
     def fits(lowered: float) -> bool:
-        values = _served(name, replace(calibration, offset=calibration.offset - lowered), own, words) >= acting
+        lower = replace(own.calibration, offset=own.calibration.offset - lowered)
+        values = _values(name, [*fixed, _Reading(lower, own.logits[places])], words) >= acting
         return all(int((values & among).sum()) <= most for among, most in allowed)
 
     if fits(0.0):
-        return calibration
+        return own.calibration
     little, much = 0.0, _ROOM
     for _ in range(_HALVINGS):
         middle = (little + much) / 2
         little, much = (little, middle) if fits(middle) else (middle, much)
-    return replace(calibration, offset=math.floor((calibration.offset - much) * _FINE) / _FINE)
+    return replace(own.calibration, offset=math.floor((own.calibration.offset - much) * _FINE) / _FINE)
 
 
 def _bands(curve: Curve) -> dict[str, float | None]:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from detectors.encoder.backend import Logits
-from detectors.encoder.framing import LONGEST, TRAINED, Frame, Framer
+from detectors.encoder.framing import TRAINED, Frame, Framer
 from detectors.encoder.heads import OUTPUTS
 from detectors.encoder.reading import CHARACTERS, joined, read
 from detectors.passages import reply_items
@@ -68,9 +68,11 @@ def bags(example: Example, framer: Framer, random: Random | None = None) -> list
         if random is not None and len(frames) > _MOST_WINDOWS:
             frames = tuple(random.sample(frames, _MOST_WINDOWS))
         return [Bag(frames, readings=reading.readings)]
-    longest = LONGEST if random is None else TRAINED
     *passages, whole = reply_items(example.text, example.context, language="en")
-    found = [Bag((framer.frame(whole, longest=longest),))]
+    if random is None:
+        found = [Bag(read(whole, framer.tokens(whole.text[:CHARACTERS]), framer).frames)]
+    else:
+        found = [Bag((framer.frame(whole, longest=TRAINED),))]
     if random is not None and random.random() >= _AS_SERVED:
         return found
     if random is not None and len(passages) > _MOST_PASSAGES:

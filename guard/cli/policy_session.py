@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from detectors.contract import Item, Speaker, Utterance
+from detectors.passages import reply_items
 from detectors.signals import Scores, Side
 from guard.turns import session as sessions
 from guard.turns.session import SessionState, Spoken, UserTurn
@@ -65,10 +66,15 @@ class Reader:
         """How many texts whoever failed at any could not read, by name."""
         return {name: failures for name, failures in self._stack.failures.items() if failures}
 
-    def __call__(
-        self, side: Side, text: str, *, before: Sequence[tuple[str, str]], question: int | None, whole: bool
-    ) -> Scores:
+    def user(self, text: str, *, before: Sequence[tuple[str, str]], question: int | None) -> Scores:
         """See :class:`policies.test.TextScorer`."""
-        context = tuple(Utterance(Speaker(who), said) for who, said in before[-4:] if said)
-        (found,) = self._stack.score([Item(side, text, context, question, whole)])
-        return found.told(side)
+        (found,) = self._stack.score([Item(Side.USER, text, _context(before)[-4:], question)])
+        return found.told(Side.USER)
+
+    def reply(self, text: str, *, before: Sequence[tuple[str, str]]) -> Sequence[Scores]:
+        """See :class:`policies.test.TextScorer`."""
+        return [found.told(Side.REPLY) for found in self._stack.score(reply_items(text, _context(before)))]
+
+
+def _context(before: Sequence[tuple[str, str]]) -> tuple[Utterance, ...]:
+    return tuple(Utterance(Speaker(who), said) for who, said in before if said)

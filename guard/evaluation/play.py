@@ -14,7 +14,7 @@ from detectors.batch import context_of
 from detectors.contract import Item, Speaker
 from detectors.evaluation.rows import Row
 from detectors.language import identify
-from detectors.passages import highest, with_whole
+from detectors.passages import Heard
 from detectors.signals import Scores, Side
 from guard.turns import session as sessions
 from guard.turns.questions import asked
@@ -102,14 +102,20 @@ class Player:
         return decision
 
     def _reply(self, items: Sequence[Item], scores: Sequence[Scores]) -> list[Decision]:
-        decisions, let_go = [], None
+        decisions: list[Decision] = []
+        heard = Heard()
         for item, own in zip(items, scores, strict=True):
             if item.whole:
-                decisions.append(self._decide(Moment.REPLY_END, with_whole(let_go, own)))
+                heard.end(own)
+                decisions.append(self._decide(Moment.REPLY_END, heard.scores))
                 continue
             decisions.append(self._decide(Moment.REPLY_SENTENCE, own))
-            if decisions[-1].action < Action.REVISE:
-                let_go = highest(let_go, own)
+            if decisions[-1].action in (Action.COMPLETE, Action.REVISE):
+                break  # the rest of the reply is never said
+            if decisions[-1].action is Action.TRIM:
+                heard.changed = True
+            else:
+                heard.passage(own)
         return decisions
 
     def _decide(self, moment: Moment, reply: Scores | None) -> Decision:

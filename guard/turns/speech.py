@@ -22,6 +22,7 @@ _WITHHELD: Final = "ccs/withheld"
 _WITHHELD_UNDER_RISK: Final = "ccs/harmful-reply"
 _NO_SCORE: Final = 0.0
 _SHOWN: Final = ("content", "refusal")  # where a chatbot's words to the person stand
+_READ: Final = (*_SHOWN, "structured")  # where words stand that the person gets, if only through a program
 _CALLS: Final = ("tool_calls", "function_call")
 
 
@@ -77,8 +78,13 @@ class Speech:
         scores = await judgement.hear_reply(passage.text, passage.before, whole=False)
         self._room.meters.stage("score_sentence", loop.time() - started)
         decision = judgement.decide(Moment.REPLY_SENTENCE, scores)
-        read = passage.channel in _SHOWN and decision.action < Action.REVISE
-        self._tally.hear(of_passage(scores, passage, alone=self._alone), passage.choice if read else None)
+        kept = decision.action < Action.REVISE
+        self._tally.hear(
+            of_passage(scores, passage, alone=self._alone),
+            passage.choice,
+            read=kept and passage.channel in _READ,
+            whole=passage.channel not in _READ or (kept and passage.channel in _SHOWN),
+        )
         if passage.channel == "content":
             self._passages.setdefault(passage.choice, []).append(decision.action is Action.TRIM)
         if decision.action in (Action.COMPLETE, Action.REVISE) and decision.template is not None:

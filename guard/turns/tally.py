@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from detectors.passages import highest, with_whole
+from detectors.passages import Heard, highest
 from detectors.signals import Scores
 from policies.completions.contract import Composition
 from policies.decision import Action, Band, Decision, Escalation, Outcome, RuleResult
@@ -30,7 +30,7 @@ class Tally:
     bands: dict[str, Band] = field(default_factory=dict)
     compositions: list[Composition] = field(default_factory=list)
     degraded: bool = False
-    _let_go: dict[int, Scores] = field(default_factory=dict)  # of each choice: of its passages, at its end of the whole
+    _choices: dict[int, Heard] = field(default_factory=dict)
     _beside: Scores | None = None  # of what was withheld, or stands in another channel
 
     def decide(self, decision: Decision) -> None:
@@ -53,25 +53,28 @@ class Tally:
         """An action was taken on the reply."""
         self.action = max(self.action, action)
 
-    def hear(self, scores: Scores, choice: int | None) -> None:
-        """Adds the scores of one passage, whose spans are offsets into the reply. ``choice``: the one that it is let go in;
-        ``None`` for words that are withheld or no part of what the person reads."""
-        if choice is None:
-            self._beside = highest(self._beside, scores)
+    def hear(self, scores: Scores, choice: int, *, read: bool, whole: bool = True) -> None:
+        """Adds the scores of one passage, whose spans are offsets into the reply. ``read``: it is let go, and the person
+        reads it. ``whole``: its choice's whole, read in one piece, will say more of it."""
+        heard = self._choices.setdefault(choice, Heard())
+        heard.changed = heard.changed or not whole
+        if read:
+            heard.passage(scores)
         else:
-            self._let_go[choice] = highest(self._let_go.get(choice), scores)
+            self._beside = highest(self._beside, scores)
 
     def end(self, scores: Scores, choice: int) -> Scores:
         """Adds the scores of a choice's whole; returns what the choice comes to with its passages."""
-        self._let_go[choice] = with_whole(self._let_go.get(choice), scores)
-        return self._let_go[choice]
+        heard = self._choices.setdefault(choice, Heard())
+        heard.end(scores)
+        return heard.scores or scores
 
     @property
     def reply(self) -> Scores | None:
         """The scores of all that the chatbot said in this turn: signal by signal the highest over its choices."""
         found = self._beside
-        for scores in self._let_go.values():
-            found = highest(found, scores)
+        for heard in self._choices.values():
+            found = highest(found, heard.scores) if heard.scores is not None else found
         return found
 
     @property

@@ -18,7 +18,7 @@ from pathlib import Path
 from detectors.contract import Item, Speaker, Utterance
 from detectors.encoder.manifest import shipped
 from detectors.encoder.tier import ModelTier
-from detectors.passages import highest, reply_items, with_whole
+from detectors.passages import Heard, reply_items
 from detectors.scorer.process import LexiconTier
 from detectors.scorer.tiers import Stack, Tier
 from detectors.signals import Scores, Side
@@ -87,13 +87,20 @@ def play(example: Example, stack: Stack, policy: Policy) -> Iterator[Decision]:
             if last:
                 yield decision
         elif last and view is not None:
-            items, let_go = reply_items(turn.text, turns[:place], language="en"), None
+            items, heard = reply_items(turn.text, turns[:place], language="en"), Heard()
             for item, reply in zip(items, score(items), strict=True):
+                if item.whole:
+                    heard.end(reply)
                 moment = Moment.REPLY_END if item.whole else Moment.REPLY_SENTENCE
-                heard = with_whole(let_go, reply) if item.whole else reply
-                decision = decide(policy, Facts(moment, at, view, user, heard, _NOBODY, _ANYWHERE, frozenset()))
-                let_go = highest(let_go, reply) if decision.action < Action.REVISE and not item.whole else let_go
+                said = heard.scores if item.whole else reply
+                decision = decide(policy, Facts(moment, at, view, user, said, _NOBODY, _ANYWHERE, frozenset()))
                 yield decision
+                if decision.action in (Action.COMPLETE, Action.REVISE):
+                    break
+                if decision.action is Action.TRIM:
+                    heard.changed = True
+                else:
+                    heard.passage(reply)
 
 
 def main() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.contract import Item
-from detectors.passages import highest, mean, of_message, reply_items, with_whole
+from detectors.passages import Heard, highest, mean, of_message, reply_items, with_whole
 from detectors.signals import SIGNALS, Scores, Side, Tier
 
 PIECEMEAL, ON_WHOLE = "refusal.any", "refusal.abrupt"
@@ -68,10 +69,55 @@ def test_a_span_goes_with_the_higher_reading_and_a_tie_keeps_the_earlier() -> No
     assert with_whole(first, _scores(refusal_any=0.1)).spans == {PIECEMEAL: (0, 3)}
 
 
-def test_what_is_off_or_missing_stays_so() -> None:
+def test_what_is_off_stays_so() -> None:
     off = Scores(Side.REPLY, "m@1", *_blank(Tier.OFF))
     assert with_whole(off, off).get(PIECEMEAL).tier is Tier.OFF
-    assert with_whole(_scores(refusal_any=0.4), off).value(PIECEMEAL) == 0.4
+    for one, other in ((_scores(refusal_any=0.4), off), (off, _scores(refusal_any=0.4))):
+        assert with_whole(one, other).get(PIECEMEAL).tier is Tier.OFF
+        assert highest(one, other).get(PIECEMEAL).tier is Tier.OFF
+
+
+@pytest.mark.parametrize("full", [0.05, 0.95])
+def test_a_lower_tier_s_answer_does_not_count_beside_a_higher_one_s(full: float) -> None:
+    """That the lexicon found nothing in a whole reply is no second reading of it."""
+    model, words = _scores(refusal_any=full), _scores(tier=Tier.LEXICON, refusal_any=0.5)
+    for found in (with_whole(model, words), with_whole(words, model)):
+        assert (found.value(PIECEMEAL), found.get(PIECEMEAL).tier) == (full, Tier.FULL)
+
+
+def test_a_reading_without_a_span_leaves_that_of_the_passage() -> None:
+    found = with_whole(_scores({PIECEMEAL: (0, 3)}, refusal_any=0.6), _scores(refusal_any=0.9))
+    assert found.spans == {PIECEMEAL: (0, 3)}
+
+
+def test_a_reply_that_went_on_after_its_end_is_judged_on_all_of_it_once() -> None:
+    heard = Heard()
+    heard.passage(_scores(refusal_any=0.45))
+    heard.end(_scores(refusal_any=0.01))
+    assert heard.scores is not None
+    assert heard.scores.value(PIECEMEAL) == mean(0.45, 0.01)
+    heard.passage(_scores(refusal_any=0.1))
+    heard.end(_scores(refusal_any=0.9, refusal_abrupt=0.2))
+    assert heard.scores is not None
+    assert heard.scores.value(PIECEMEAL) == mean(0.45, 0.9)
+
+
+def test_of_a_reply_that_was_changed_the_whole_counts_only_for_what_nothing_less_shows() -> None:
+    heard = Heard(changed=True)
+    heard.passage(_scores(refusal_any=0.1))
+    heard.end(_scores(refusal_any=0.9, refusal_abrupt=0.7))
+    assert heard.scores is not None
+    assert dict(heard.scores.answered()) == {PIECEMEAL: 0.1, ON_WHOLE: 0.7}
+    alone = Heard(changed=True)
+    alone.end(_scores(refusal_any=0.9, refusal_abrupt=0.7))
+    assert alone.scores is not None
+    assert dict(alone.scores.answered()) == {ON_WHOLE: 0.7}
+
+
+def test_who_answered_is_named_also_where_the_whole_was_not_read() -> None:
+    passage = _scores(refusal_any=0.4)
+    assert with_whole(passage, Scores.missing(Side.REPLY)).model == "m@1"
+    assert with_whole(replace(passage, model="m@1+pack@2"), _scores(refusal_any=0.4)).model == "m@1+pack@2"
 
 
 def _blank(tier: Tier) -> tuple[tuple[float, ...], bytes]:

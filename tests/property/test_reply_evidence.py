@@ -51,7 +51,7 @@ def test_a_signal_s_span_is_the_words_that_its_passage_named(text: str, cuts: li
         passage = Passage(0, "content", text[start:end], at=start)
         scores = data.draw(scored(passage.text))
         said.append((passage, scores))
-        tally.hear(of_passage(scores, passage, alone=True), passage.choice)
+        tally.hear(of_passage(scores, passage, alone=True), passage.choice, read=True)
     assert tally.reply is not None
     for name in SIGNALS:
         best = max(scores.value(name) or 0.0 for _, scores in said)

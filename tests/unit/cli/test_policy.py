@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from detectors.contract import Item
 from detectors.scorer.process import LexiconTier
 from detectors.scorer.tiers import Stack
-from detectors.signals import Scores, Side
+from detectors.signals import Scores
 from guard.cli.policy import app
 from guard.cli.policy_session import Reader
 
@@ -91,10 +91,17 @@ def test_who_reads_the_texts_and_who_could_not_is_known() -> None:
     lexicon = LexiconTier()
     reader = Reader(Stack([Broken(), lexicon]))
     assert reader.failures == {}
-    scores = reader(Side.USER, "i want to kill myself", before=[("user", "hello")], question=None, whole=False)
+    scores = reader.user("i want to kill myself", before=[("user", "hello")], question=None)
     assert (scores.value("risk.suicide") or 0) > 0.5
     assert reader.names == ("broken@1", lexicon.name)
     assert reader.failures == {"broken@1": 1}
+    first, second, whole = reader.reply(
+        "I hear you, and that sounds hard to carry alone. I'm sorry, but I can't help with that request.",
+        before=[("user", "hello")],
+    )
+    assert (first.value("refusal.any") or 0) < 0.5 < (second.value("refusal.any") or 0)
+    assert (first.value("refusal.abrupt"), second.value("refusal.abrupt")) == (None, None)
+    assert whole.value("refusal.abrupt") is not None
 
 
 def test_who_failed_at_texts_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
