@@ -113,7 +113,7 @@ def test_sides_sentences_and_questions(weather: Path, tmp_path: Path) -> None:
     assert names(one(tier, STORM)) == {"distress"}
     assert names(one(tier, STORM, question=2)) == {"distress", "answer.affirm"}
     assert names(one(tier, STORM, Side.REPLY)) == {"harm.method"}
-    assert names(one(tier, STORM, Side.REPLY, whole=True)) == {"ccs.boundary"}
+    assert names(one(tier, STORM, Side.REPLY, whole=True)) == {"ccs.boundary", "harm.method"}
     assert not tier.wanted(Item(Side.REPLY, STORM, whole=True), one(tier, STORM, Side.REPLY, whole=True))
 
 
