@@ -57,6 +57,8 @@ def heed(merged: Scores, words: Scores) -> Scores:
         return merged
     own = zip(vocabulary(words.side), words.values, words.tiers, strict=True)
     said = {signal.name: value for signal, value, tier in own if tier == Tier.LEXICON}
+    if not any(value >= EXPLICIT for value in said.values()):
+        return merged
     values, spans, tags = list(merged.values), dict(merged.spans), dict(merged.tags)
     for at, signal in enumerate(vocabulary(merged.side)):
         name = signal.name

@@ -125,6 +125,7 @@ class Stack:
         if not tiers:
             raise ValueError("a scorer needs at least one tier")
         self._tiers = tuple(tiers)
+        self._joining = tuple(tier if isinstance(tier, Joining) else None for tier in tiers)
         self._identify = identify
         self._revision = hashlib.blake2b("\n".join(tier.name for tier in tiers).encode(), digest_size=8).hexdigest()
         self.failures: dict[str, int] = {tier.name: 0 for tier in tiers}
@@ -150,8 +151,7 @@ class Stack:
         batch = [self._in_language(item) for item in batch]
         merged: list[Scores | None] = [None] * len(batch)
         settled = [True] * len(batch)
-        for tier in self._tiers:
-            joining = tier if isinstance(tier, Joining) else None
+        for tier, joining in zip(self._tiers, self._joining, strict=True):
             places = [at for at, item in enumerate(batch) if joining is None or joining.wanted(item, merged[at])]
             if not places:
                 continue
