@@ -92,8 +92,8 @@ def of_message(items: Sequence[Item], scores: Sequence[Scores | None]) -> Scores
 @dataclass(slots=True)
 class Heard:
     """A reply as far as it has been read. ``passages``: the highest of what was let go; ``whole``: at its end. ``changed``:
-    something of it was withheld, so that its whole says little of what was let go: of that only what is judged on the whole
-    and on nothing less counts then."""
+    something of it was withheld, so that its whole says little of what was let go: beside that only what is judged on the
+    whole and on nothing less counts then."""
 
     passages: Scores | None = None
     whole: Scores | None = None
@@ -112,7 +112,9 @@ class Heard:
         """What the reply comes to; ``None`` where nothing was read of it."""
         if self.whole is None:
             return self.passages
-        return with_whole(self.passages, _on_whole(self.whole) if self.changed else self.whole)
+        if self.passages is None or not self.changed:
+            return with_whole(self.passages, self.whole)
+        return with_whole(self.passages, _on_whole(self.whole))
 
 
 def _on_whole(scores: Scores) -> Scores:

@@ -23,6 +23,9 @@ _NOT_HEEDED: Final = frozenset(
     )
 )
 _ANSWERS: Final = "answer."
+_BEHAVIOUR: Final = "risk.suicide_behaviour"
+_DAY: Final = "24h"
+_LONGER_AGO: Final = ("month", "3months", "earlier")
 _LEAST: Final = 1e-3  # what the lexicon denies it does not rule out
 _READ: Final = ("answer.affirm", "answer.deny", "answer.declines")
 
@@ -51,7 +54,8 @@ def heed(merged: Scores, words: Scores) -> Scores:
     """``merged``, a model's answers above the lexicon's ``words``, with :func:`lifted` values.
 
     A lifted value brings its span and tag; the tier stays the model's, which did answer. A value that stands without a span
-    of its own gets that of the words it agrees with.
+    of its own gets that of the words it agrees with. Behaviour of the last day calls somebody at once: a time further back
+    that stands there in so many words ("on sunday") goes before the model's guess of a day.
     """
     if merged.side is not words.side or Tier.FULL not in merged.tiers:
         return merged
@@ -60,6 +64,8 @@ def heed(merged: Scores, words: Scores) -> Scores:
     if not any(value >= EXPLICIT for value in said.values()):
         return merged
     values, spans, tags = list(merged.values), dict(merged.spans), dict(merged.tags)
+    if tags.get(_BEHAVIOUR) == _DAY and words.tags.get(_BEHAVIOUR) in _LONGER_AGO:
+        tags[_BEHAVIOUR] = words.tags[_BEHAVIOUR]
     for at, signal in enumerate(vocabulary(merged.side)):
         name = signal.name
         if merged.tiers[at] != Tier.FULL or not math.isfinite(values[at]):

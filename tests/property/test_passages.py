@@ -111,7 +111,7 @@ def test_of_a_reply_that_was_changed_the_whole_counts_only_for_what_nothing_less
     alone = Heard(changed=True)
     alone.end(_scores(refusal_any=0.9, refusal_abrupt=0.7))
     assert alone.scores is not None
-    assert dict(alone.scores.answered()) == {ON_WHOLE: 0.7}
+    assert dict(alone.scores.answered()) == {PIECEMEAL: 0.9, ON_WHOLE: 0.7}  # nothing is missing where nothing was let go
 
 
 def test_who_answered_is_named_also_where_the_whole_was_not_read() -> None:

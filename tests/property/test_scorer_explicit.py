@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,3 +69,20 @@ def test_a_level_is_no_probability() -> None:
     found = heed(merge(model, words), words)
     assert found.value("risk.suicide_level") == 2.0
     assert found.value("risk.suicide") == math.sqrt(0.9 * 0.4)
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "when"),
+    [
+        ("24h", "month", "month"),
+        ("24h", "now", "24h"),
+        ("24h", "unknown", "24h"),
+        ("now", "month", "now"),
+        ("month", "24h", "month"),
+    ],
+)
+def test_a_time_in_so_many_words_goes_before_a_guess_of_the_last_day(model: str, words: str, when: str) -> None:
+    name = "risk.suicide_behaviour"
+    upper = Scores.of(Side.USER, "m@1", {name: 0.9}, tier=Tier.FULL, tags={name: model})
+    lower = Scores.of(Side.USER, "l@1", {name: 0.8}, tags={name: words})
+    assert heed(merge(upper, lower), lower).tags[name] == when

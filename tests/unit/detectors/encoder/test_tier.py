@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from detectors.contract import Item, Speaker, Utterance
 from detectors.encoder.backend import Logits
 from detectors.encoder.errors import ModelUnfit
-from detectors.encoder.heads import HEADS, LEVELS, OUTPUTS
+from detectors.encoder.heads import HEADS, LEVELS, OUTPUTS, RECENCIES
 from detectors.encoder.manifest import Calibration, Manifest, read_manifest
-from detectors.encoder.tier import ModelTier
+from detectors.encoder.tier import ModelTier, _when
 from detectors.signals import Side, Tier
 from tests.unit.detectors.encoder.wordpiece import tokenizer
 
@@ -218,3 +218,17 @@ def test_altered_and_missing_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{", "utf-8")
     with pytest.raises(ModelUnfit, match="no JSON"):
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("odds", "when"),
+    [
+        ({"24h": 0.8, "month": 0.2}, "24h"),
+        ({"24h": 0.7, "month": 0.2, "now": 0.1}, "month"),
+        ({"now": 0.5, "24h": 0.3, "month": 0.2}, "now"),
+        ({"earlier": 0.4, "24h": 0.35}, "earlier"),
+    ],
+)
+def test_the_last_day_is_told_where_it_is_likely_enough(odds: dict[str, float], when: str) -> None:
+    logits = np.log(np.array([odds.get(name, 1e-6) for name in RECENCIES], dtype=np.float32))
+    assert _when(logits) == when
