@@ -31,7 +31,7 @@ _BEHAVIOUR: Final = "risk.suicide_behaviour"
 _LEVEL: Final = "risk.suicide_level"
 _DAY: Final = "24h"
 _SURE_OF_A_DAY: Final = (
-    0.75  # on validation: of what is told to be so recent .87 is (.83 without), of what is .90 is found (.93)
+    0.75  # on validation .87 of what is told to be so recent is (.83 without), .90 of what is is found (.93)
 )
 _WITHOUT_A_PLACE: Final = ("emotion.", "answer.", "support.", "distress")  # what a text says as a whole
 
@@ -55,6 +55,11 @@ class ModelTier:
         self._heads = {
             side: tuple(head for head in manifest.heads.values() if SIGNALS[head.name].side is side)
             for side in (Side.USER, Side.REPLY)
+        }
+        self._asked = {
+            (side, whole): tuple((head, each) for head in heads if (each := _calibration(head, whole=whole)) is not None)
+            for side, heads in self._heads.items()
+            for whole in (False, True)
         }
         self.name = manifest.model
 
@@ -99,10 +104,11 @@ class ModelTier:
     def _scores(
         self, item: Item, reading: Reading, logits: Logits, votes: Sequence[Votes], said: Mapping[str, float]
     ) -> Scores:
-        heads = self._heads[item.side]
-        asked = [(head, each) for head in heads if (each := _calibration(head, item)) is not None]
         windows = [
-            {head.name: each.probability(float(row[head.column]), said.get(head.name, 0.0)) for head, each in asked}
+            {
+                head.name: each.probability(float(row[head.column]), said.get(head.name, 0.0))
+                for head, each in self._asked[item.side, item.whole]
+            }
             for row in logits
         ]
         values = combine(windows)
@@ -166,12 +172,12 @@ class ModelTier:
         return float(max((k for k, name in enumerate(LEVELS, 1) if values[name] >= heads[name].threshold), default=0))
 
 
-def _calibration(head: Head, item: Item) -> Calibration | None:
+def _calibration(head: Head, *, whole: bool) -> Calibration | None:
     """How a logit of this reading becomes a probability; ``None`` where the reading says nothing of the signal: a passage is
     not asked for what only the whole shows."""
-    if item.side is not Side.REPLY or SIGNALS[head.name].whole == item.whole:
+    if SIGNALS[head.name].side is not Side.REPLY or SIGNALS[head.name].whole == whole:
         return head.calibration
-    return head.whole if item.whole else None
+    return head.whole if whole else None
 
 
 def _when(logits: NDArray[np.float32]) -> str:

@@ -74,7 +74,8 @@ class Tally:
         """The scores of all that the chatbot said in this turn: signal by signal the highest over its choices."""
         found = self._beside
         for heard in self._choices.values():
-            found = highest(found, heard.scores) if heard.scores is not None else found
+            scores = heard.scores
+            found = highest(found, scores) if scores is not None else found
         return found
 
     @property
