@@ -61,7 +61,7 @@ def highest(old: Scores | None, new: Scores) -> Scores:
     into that reply."""
     if old is None:
         return new
-    return _chosen(old, new, lambda _, before, now: (now, now > before))
+    return _chosen(old, new, lambda _, before, now: (max(before, now), now > before))
 
 
 def with_whole(passages: Scores | None, whole: Scores) -> Scores:
@@ -144,8 +144,7 @@ def _chosen(
             value = (new if newer else old).values[at]
         else:
             value, newer = choose(signal.whole, values[at], new.values[at])
-        if newer or tiers_apart:
-            values[at] = value
+        values[at] = value
         if not newer:
             continue
         tiers[at] = new.tiers[at]

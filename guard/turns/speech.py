@@ -78,12 +78,12 @@ class Speech:
         scores = await judgement.hear_reply(passage.text, passage.before, whole=False)
         self._room.meters.stage("score_sentence", loop.time() - started)
         decision = judgement.decide(Moment.REPLY_SENTENCE, scores)
-        kept = decision.action < Action.REVISE
+        kept, read = decision.action < Action.REVISE, passage.channel in _READ
         self._tally.hear(
             of_passage(scores, passage, alone=self._alone),
             passage.choice,
-            read=kept and passage.channel in _READ,
-            whole=passage.channel not in _READ or (kept and passage.channel in _SHOWN),
+            read=kept and read,
+            changed=read and not (kept and passage.channel in _SHOWN),
         )
         if passage.channel == "content":
             self._passages.setdefault(passage.choice, []).append(decision.action is Action.TRIM)

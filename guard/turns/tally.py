@@ -53,11 +53,11 @@ class Tally:
         """An action was taken on the reply."""
         self.action = max(self.action, action)
 
-    def hear(self, scores: Scores, choice: int, *, read: bool, whole: bool = True) -> None:
+    def hear(self, scores: Scores, choice: int, *, read: bool, changed: bool = False) -> None:
         """Adds the scores of one passage, whose spans are offsets into the reply. ``read``: it is let go, and the person
-        reads it. ``whole``: its choice's whole, read in one piece, will say more of it."""
+        reads it. ``changed``: its choice's whole, read in one piece, will say little of it."""
         heard = self._choices.setdefault(choice, Heard())
-        heard.changed = heard.changed or not whole
+        heard.changed = heard.changed or changed
         if read:
             heard.passage(scores)
         else:
