@@ -29,10 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="OUT.jsonl",
         help="write the scenes there, as rows for `handrail eval`, and count them",
     )
+    parser.add_argument("--talks", type=Path, metavar="OUT.jsonl", help="the same of the talks, on which a forecast is fitted")
     options = parser.parse_args(arguments)
     try:
-        if options.scenes is not None:
-            return _write_scenes(options.folder, options.scenes)
+        for name in ("scenes", "talks"):
+            if (out := getattr(options, name)) is not None:
+                return _write_scenes(options.folder, name, out)
         corpus = read_corpus(options.folder, only=options.files or None)
     except CorpusInvalid as error:
         print(error, file=sys.stderr)
@@ -47,8 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _write_scenes(folder: Path, out: Path) -> int:
-    scenes = read_scenes(folder).scenes
+def _write_scenes(folder: Path, name: str, out: Path) -> int:
+    scenes = read_scenes(folder, name).scenes
     try:
         out.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows_of(scenes)))
     except OSError as error:

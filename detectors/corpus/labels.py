@@ -62,7 +62,7 @@ def _named(side: Side) -> frozenset[str]:
     return frozenset(
         signal.name
         for signal in vocabulary(side)
-        if signal.kind is Kind.PROBABILITY and not signal.name.startswith(("emotion.", "screen."))
+        if signal.kind is Kind.PROBABILITY and not signal.name.startswith("emotion.")
     )
 
 

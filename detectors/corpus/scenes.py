@@ -91,10 +91,11 @@ class Scenes:
     voices: Mapping[str, str]
 
 
-def read_scenes(folder: Path = FOLDER) -> Scenes:
-    """The scenes under ``folder/scenes``. Raises :class:`CorpusInvalid` with every line at fault."""
+def read_scenes(folder: Path = FOLDER, name: str = "scenes") -> Scenes:
+    """The scenes under ``folder/scenes``, or the talks under ``folder/talks`` that a forecast is fitted on. Raises
+    :class:`CorpusInvalid` with every line at fault."""
     faults: list[Fault] = []
-    paths = sorted((folder / "scenes").glob("*.txt"))
+    paths = sorted((folder / name).glob("*.txt"))
     people = read_voices([path for path in paths if path.name.startswith("voices")], folder, faults)
     manners = read_voices([path for path in paths if path.name.startswith("manners")], folder, faults)
     places: dict[str, str] = {}
@@ -103,7 +104,7 @@ def read_scenes(folder: Path = FOLDER) -> Scenes:
         if not path.name.startswith(("voices", "manners")):
             scenes.extend(_File(path, folder, people, manners, places, faults).read())
     if not paths:
-        faults.append(Fault("scenes", 0, f"has no files; write some in {folder}/scenes, as FORMAT.md says"))
+        faults.append(Fault(name, 0, f"has no files; write some in {folder}/{name}, as FORMAT.md says"))
     if faults:
         raise CorpusInvalid(faults)
     return Scenes(tuple(scenes), {**people, **manners})
