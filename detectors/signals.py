@@ -11,8 +11,8 @@ diagnosis, and not clinically validated.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -24,6 +24,7 @@ __all__ = [
     "INTIMA",
     "LADDER_RUNGS",
     "PEAK_CLASSES",
+    "SCREENS",
     "SIGNALS",
     "VOCABULARY_VERSION",
     "Kind",
@@ -112,6 +113,9 @@ INTIMA: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "investment": ("growing_from_a_tool", "growth", "regular_interaction", "lose_yourself"),
 })  # fmt: skip
 """INTIMA's four categories and their 31 behaviours."""
+
+SCREENS: Final = ("screen.depression", "screen.anxiety")
+"""For reviewers alone, and read of nobody whose tenant has not asked for them."""
 
 PEAK_CLASSES: Final = (
     "suicide", "suicide_ge2", "suicide_ge3", "suicide_ge4", "suicide_ge5", "suicide_behaviour", "suicide_high",
@@ -226,8 +230,8 @@ def _declare() -> tuple[Signal, ...]:
     })  # fmt: skip
     add(100, user, "ESConv; Dreaddit", {"distress": "intensity of negative affect"})
     add(101, user, "PHQ-9; GAD-7", {
-        "screen.depression": "indications for reviewers only; not a diagnosis",
-        "screen.anxiety": "indications for reviewers only; not a diagnosis",
+        "screen.depression": "tells of several of the things that the PHQ-9 asks for, as going on; no diagnosis",
+        "screen.anxiety": "tells of several of the things that the GAD-7 asks for, as going on; no diagnosis",
     })  # fmt: skip
     add(110, user, "GoEmotions", {f"emotion.{name}": f"expresses {name}" for name in EMOTIONS})
     add(150, user, "INTIMA", {f"attachment.{group}": f"highest of the {group} behaviours" for group in INTIMA})
@@ -419,6 +423,23 @@ class Scores:
         if at is None or self.tiers[at] < Tier.LEXICON:
             return None
         return self.values[at]
+
+    def without(self, names: Collection[str]) -> Scores:
+        """The same with these signals OFF, and nothing left of what they were; names of other sides change nothing."""
+        at = _POSITION[self.side]
+        places = [at[name] for name in names if name in at]
+        if not places:
+            return self
+        values, tiers = list(self.values), bytearray(self.tiers)
+        for place in places:
+            values[place], tiers[place] = math.nan, Tier.OFF
+        return replace(
+            self,
+            values=tuple(values),
+            tiers=bytes(tiers),
+            spans={name: span for name, span in self.spans.items() if name not in names},
+            tags={name: tag for name, tag in self.tags.items() if name not in names},
+        )
 
     def answered(self) -> Iterator[tuple[str, float]]:
         """Names and values of all answered signals, in vocabulary order."""

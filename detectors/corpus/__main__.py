@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="OUT.jsonl",
         help="write the scenes there, as rows for `handrail eval`, and count them",
     )
-    parser.add_argument("--talks", type=Path, metavar="OUT.jsonl", help="the same of the talks, on which a forecast is fitted")
+    parser.add_argument("--talks", type=Path, metavar="OUT.jsonl", help="the same of the talks that a forecast is fitted to")
     options = parser.parse_args(arguments)
     try:
         for name in ("scenes", "talks"):

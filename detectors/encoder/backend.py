@@ -20,6 +20,7 @@ Logits = NDArray[np.float32]
 _TOKENS: Final = 4096  # of one call, padding included: bounds memory; a backend's own ``tokens`` go before it
 _WASTE: Final = 1.3  # a frame joins a call while its longest is at most so many times its shortest
 _SPIN_MICROSECONDS: Final = "100"
+_SLOWER: Final = "SkipLayerNormFusion"  # a sum and a normalisation take less time apart than joined in one kernel
 _SLACK: Final = 8  # tokens of padding that never matter
 
 
@@ -46,7 +47,9 @@ class _OnnxGraph:
         # takes the core from the gateway beside it.
         options.add_session_config_entry("session.intra_op.allow_spinning", "1")
         options.add_session_config_entry("session.intra_op.spin_duration_us", _SPIN_MICROSECONDS)
-        self._session: Any = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+        self._session: Any = onnxruntime.InferenceSession(
+            weights, options, providers=["CPUExecutionProvider"], disabled_optimizers=[_SLOWER]
+        )
 
     def _outputs(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> Sequence[Logits]:
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}

@@ -118,7 +118,7 @@ def export(network: Exportable, target: Path, *, per_token: bool = False) -> Non
             ],
             extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
         )
-        _rename_words(onnx, target)
+        _finish(onnx, target)
 
 
 def _name(graph: Any, layers: int, plain: str) -> None:
@@ -143,15 +143,33 @@ def _name(graph: Any, layers: int, plain: str) -> None:
                 stored[plain] = matrix
 
 
-def _rename_words(onnx: Any, path: Path) -> None:
+def _finish(onnx: Any, path: Path) -> None:
+    """Names the word embeddings, and parts each sum from the normalisation that follows it: one kernel for both takes ONNX
+    Runtime longer than two. The backend sees to it that they are not joined again when they are loaded."""
     model = onnx.load(str(path))
     new = {"words": "words_quantized"}
     for entry in model.graph.initializer:
         entry.name = new.get(entry.name, entry.name)
+    nodes: list[Any] = []
     for node in model.graph.node:
         for at, name in enumerate(node.input):
             node.input[at] = new.get(name, name)
+        nodes.extend(_parted(onnx, node) if node.op_type == "SkipLayerNormalization" else (node,))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
     onnx.save(model, str(path))
+
+
+def _parted(onnx: Any, node: Any) -> Iterator[Any]:
+    """A ``SkipLayerNormalization`` as sums and a ``LayerNormalization``."""
+    left, right, scale, shift, *bias = node.input
+    (result,) = node.output
+    (epsilon,) = (attribute.f for attribute in node.attribute if attribute.name == "epsilon")
+    for at, term in enumerate((right, *bias)):
+        yield onnx.helper.make_node("Add", [left, term], [left := f"{result}_sum{at}"], name=f"{node.name}_Add{at}")
+    yield onnx.helper.make_node(
+        "LayerNormalization", [left, scale, shift], [result], name=f"{node.name}_Norm", axis=-1, epsilon=epsilon
+    )
 
 
 @contextmanager

@@ -132,6 +132,7 @@ def tenant_show(name: Name, data_dir: DataDir = None, database_url: DatabaseUrl 
             ("deep link", row.deep_link or "none"),
             ("tag", row.tag or "none"),
             ("signals off", ", ".join(row.off) or "none"),
+            ("screens", "read, for reviewers" if row.screens else "not read"),
             ("traffic", "synthetic: counted nowhere" if row.synthetic else "real"),
             ("keys", ", ".join(f"{one.prefix}…" for one in keys) or "none"),
             ("reviewers", ", ".join(f"{one.name} ({', '.join(one.roles)})" for one in people) or "none"),
@@ -157,9 +158,18 @@ def tenant_set(
     ] = None,
     tag: Annotated[str | None, typer.Option(help="A word that policies can read.", show_default=False)] = None,
     off: Annotated[
-        list[str] | None, typer.Option(help="A signal that is never scored; all that are given, and no others.")
+        list[str] | None,
+        typer.Option(help="A signal of affect or attachment that is never read; all that are given, and no others."),
     ] = None,
-    none_off: Annotated[bool, typer.Option("--none-off", help="Every signal is scored again.")] = False,
+    none_off: Annotated[bool, typer.Option("--none-off", help="Every signal is read again.")] = False,
+    screens: Annotated[
+        bool | None,
+        typer.Option(
+            "--screens/--no-screens",
+            help="Read indications of depression and anxiety, for reviewers alone; they are no diagnosis.",
+            show_default=False,
+        ),
+    ] = None,
     opinion: Annotated[
         Switch | None,
         typer.Option(help="Text that is said from now on may leave for second opinions: on or off.", show_default=False),
@@ -172,9 +182,11 @@ def tenant_set(
 
     if off and none_off:
         raise typer.BadParameter("give --off or --none-off, not both")
-    if all(value is None for value in (people, store_text, redact_upstream, deep_link, tag, off, opinion)) and not none_off:
+    given = (people, store_text, redact_upstream, deep_link, tag, off, screens, opinion)
+    if all(value is None for value in given) and not none_off:
         raise typer.BadParameter(
-            "nothing to change; give --people, --store-text, --redact-upstream, --deep-link, --tag, --off or --opinion"
+            "nothing to change; give --people, --store-text, --redact-upstream, --deep-link, --tag, --off, --screens or "
+            "--opinion"
         )
     settings = settings_from(data_dir=data_dir, database_url=database_url)
 
@@ -188,6 +200,7 @@ def tenant_set(
             deep_link=deep_link,
             tag=tag,
             off=[] if none_off else off or None,
+            screens=screens,
             opinion=None if opinion is None else opinion is Switch.ON,
         )
         return row, any(one.enabled for one in await admin.list_channels(connection, row.id))

@@ -10,10 +10,12 @@ from typing import Final, TypeVar
 import psycopg
 from psycopg.rows import dict_row
 
+from detectors.signals import SCREENS
 from guard.errors import RecordsUnavailable
 from guard.records.pool import Database
 from guard.records.queries import query
 from guard.records.terms import Identity, RedactUpstream
+from policies.expression.names import may_be_off
 
 __all__ = ["KEY_PREFIX", "TenantKeys", "digest_of"]
 
@@ -82,7 +84,7 @@ class TenantKeys:
             people=row["people"],
             store_text=row["store_text"],
             redact_upstream=RedactUpstream(row["redact_upstream"]),
-            off=frozenset(row["off"]),
+            off=frozenset(filter(may_be_off, row["off"])) | (frozenset() if row["screens"] else frozenset(SCREENS)),
             synthetic=row["synthetic"],
         )
         self._unknown.pop(digest, None)

@@ -35,7 +35,8 @@ class RedactUpstream(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The tenant that a key belongs to. ``synthetic``: test traffic, counted nowhere."""
+    """The tenant that a key belongs to. ``off``: signals that are read of nobody here. ``synthetic``: test traffic, counted
+    nowhere."""
 
     tenant_id: UUID
     name: str

@@ -29,6 +29,7 @@ _TOLD: Final = (
     "warning.",
     "context.",
     "answer.",
+    "screen.",
     "harm.",
     "refusal.",
     "companion.",

@@ -76,13 +76,16 @@ class Judgement:
         return self.decision
 
     async def _score(self, items: Sequence[Item]) -> list[Scores]:
+        """What the tenant forbids is taken out here, before session, policy or record know of it."""
         if not items:
             return []
         try:
-            return await self.room.scorer.score(items, deadline=self.room.settings.score_seconds)
+            found = await self.room.scorer.score(items, deadline=self.room.settings.score_seconds)
         except ScorerUnavailable:
             self.room.records.alert(DETECTORS_UNAVAILABLE)
-            return [Scores.missing(item.side) for item in items]
+            found = [Scores.missing(item.side) for item in items]
+        off = self.request.identity.off
+        return [scores.without(off) for scores in found] if off else found
 
     # ---- the reply's side
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from detectors.signals import PEAK_CLASSES
 from policies.decision import SessionView
 
@@ -11,8 +13,8 @@ SessionSignal = float | str | bool | None
 _DIGITS = 4
 
 
-def session_signals(view: SessionView) -> dict[str, SessionSignal]:
-    """Every ``session.*`` signal and ``reliance`` of ``view``; ``None`` where nobody can say."""
+def session_signals(view: SessionView, off: Collection[str] = ()) -> dict[str, SessionSignal]:
+    """Every ``session.*`` signal and ``reliance`` of ``view``; ``None`` where nobody can say, or where it is ``off``."""
     signals: dict[str, SessionSignal] = {
         "session.state": view.state,
         "session.question_open": view.question_open is not None,
@@ -27,6 +29,7 @@ def session_signals(view: SessionView) -> dict[str, SessionSignal]:
     for name in PEAK_CLASSES:
         signals[f"session.peak.{name}"] = _rounded(view.peaks.get(name, 0.0))
         signals[f"session.peak_before.{name}"] = _rounded(view.peaks_before.get(name, 0.0))
+    signals.update(dict.fromkeys(signals.keys() & set(off)))
     return signals
 
 

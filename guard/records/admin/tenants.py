@@ -19,6 +19,7 @@ from guard.records.errors import NameTaken, NotFound, RequestRefused
 from guard.records.ids import new_id
 from guard.records.queries import query
 from guard.records.terms import RedactUpstream
+from policies.expression.names import MAY_BE_OFF, may_be_off
 
 __all__ = [
     "TenantRow",
@@ -48,6 +49,7 @@ class TenantRow:
     store_text: bool
     redact_upstream: str
     off: list[str]
+    screens: bool
     deep_link: str | None
     synthetic: bool
     created_at: datetime
@@ -64,17 +66,19 @@ async def create_tenant(
     store_text: bool = False,
     redact_upstream: str = "off",
     off: Sequence[str] = (),
+    screens: bool = False,
     deep_link: str | None = None,
     synthetic: bool = False,
     actor: str = ACTOR,
 ) -> UUID:
-    """A new tenant. ``people``: none, hours or always. Raises :class:`~guard.records.errors.NameTaken`, or
+    """A new tenant. ``people``: none, hours or always. ``off``: signals that are never read; ``screens``: whether
+    :data:`~detectors.signals.SCREENS` are. Raises :class:`~guard.records.errors.NameTaken`, or
     :class:`~guard.records.errors.RequestRefused` for a name or a value that cannot be."""
     check_name("tenant", name)
     _check(people, tag, off, deep_link, redact_upstream)
     tenant_id = new_id()
     values = {"id": tenant_id, "name": name, "tag": tag, "people": people, "store_text": store_text, "off": list(off)}
-    values["redact_upstream"] = redact_upstream
+    values |= {"redact_upstream": redact_upstream, "screens": screens}
     async with connection.transaction():
         made = await one(connection, query("add_tenant"), values | {"deep_link": deep_link, "synthetic": synthetic})
         if made is None:
@@ -115,6 +119,7 @@ async def change_tenant(
     store_text: bool | None = None,
     redact_upstream: str | None = None,
     off: Sequence[str] | None = None,
+    screens: bool | None = None,
     deep_link: str | None = None,
     opinion: bool | None = None,
     actor: str = ACTOR,
@@ -136,6 +141,7 @@ async def change_tenant(
             store_text=before.store_text if store_text is None else store_text,
             redact_upstream=before.redact_upstream if redact_upstream is None else redact_upstream,
             off=before.off if off is None else sorted(set(off)),
+            screens=before.screens if screens is None else screens,
             deep_link=before.deep_link if deep_link is None else deep_link or None,
             opinion_since=_opinion_since(before, opinion),
         )
@@ -143,7 +149,7 @@ async def change_tenant(
         if after == before:
             return before
         values = {"id": before.id, "tag": after.tag, "people": after.people, "store_text": after.store_text}
-        values["redact_upstream"] = after.redact_upstream
+        values |= {"redact_upstream": after.redact_upstream, "screens": after.screens}
         more = {"off": after.off, "deep_link": after.deep_link, "opinion_since": after.opinion_since}
         await connection.execute(query("set_tenant"), values | more)
         await _noted(connection, before.id, actor, "tenant.changed", name, _changes(before, after))
@@ -208,7 +214,7 @@ def _opinion_since(before: TenantRow, opinion: bool | None) -> datetime | None:
 def _changes(before: TenantRow, after: TenantRow) -> audit.Detail:
     """What changed, from what to what. Of the link only whether there is one: it may carry a token."""
     detail: dict[str, str | int | bool | None] = {}
-    for name in ("tag", "people", "store_text", "redact_upstream"):
+    for name in ("tag", "people", "store_text", "redact_upstream", "screens"):
         old, new = getattr(before, name), getattr(after, name)
         if old != new:
             detail |= {f"{name}_before": old, name: new}
@@ -232,6 +238,9 @@ def _check(people: str, tag: str, off: Sequence[str], deep_link: str | None, red
     for signal in off:
         if signal not in SIGNALS:
             raise RequestRefused(f"there is no signal {signal!r}{nearest(signal, SIGNALS)}")
+        if not may_be_off(signal):
+            those = ", ".join(f"{name}*" if name.endswith(".") else name for name in MAY_BE_OFF)
+            raise RequestRefused(f"{signal} is for safety and is always read; what may be off: {those}")
     if deep_link is None:
         return
     try:

@@ -1,2 +1,2 @@
-select id, name, tag, people, store_text, redact_upstream, off, deep_link, synthetic, created_at, disabled_at, opinion_since
+select id, name, tag, people, store_text, redact_upstream, off, screens, deep_link, synthetic, created_at, disabled_at, opinion_since
 from tenants where name = %(name)s

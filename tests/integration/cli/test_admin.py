@@ -305,24 +305,26 @@ def test_a_tenant_is_changed_and_only_where_it_was_asked(place: Path, database_u
     run("tenant", "create", "harbour", "--tag", "eu")
     link = "https://own.example.org/c/{session}"
     run("tenant", "set", "harbour", "--people", "always", "--store-text", "--deep-link", link)
-    run("tenant", "set", "harbour", "--off", "distress", "--off", "risk.suicide")
+    run("tenant", "set", "harbour", "--off", "distress", "--off", "emotion.joy", "--screens")
     shown = run("tenant", "show", "harbour")
     for line in (
         "people +always",
         "text +kept",
         "deep link +https://own.example.org",
         "tag +eu",
-        "signals off +distress, risk.suicide",
+        "signals off +distress, emotion.joy",
+        "screens +read, for reviewers",
     ):
         assert re.search(line, shown), line
-    run("tenant", "set", "harbour", "--no-store-text", "--deep-link", "", "--none-off")
+    run("tenant", "set", "harbour", "--no-store-text", "--deep-link", "", "--none-off", "--no-screens")
     shown = run("tenant", "show", "harbour")
-    for line in ("people +always", "text +not kept", "deep link +none", "signals off +none"):
+    for line in ("people +always", "text +not kept", "deep link +none", "signals off +none", "screens +not read"):
         assert re.search(line, shown), line
     before = _rows(database_url, "harbour")
     for arguments, words in (
         (("--people", "sometimes"), "people is 'sometimes'; give one of none, hours, always"),
         (("--off", "distres"), "there is no signal 'distres'; did you mean distress?"),
+        (("--off", "risk.suicide"), "risk.suicide is for safety and is always read; what may be off: emotion.*, distress,"),
         (("--deep-link", "ftp://example.org"), "a deep link is an http or https address"),
         (("--deep-link", "https://user:pw@example.org"), "without a user or password"),
         (("--tag", "x" * 64), "a tag has at most 63"),

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from argon2 import PasswordHasher
 
+from detectors.signals import SCREENS
 from guard.records import admin
 from guard.records.alerts import INSTALLATION
 from guard.records.contract import TurnText
@@ -50,7 +51,7 @@ async def test_a_tenant_and_its_key(world: World, connection: psycopg.AsyncConne
     assert re.fullmatch(r"hr_[A-Za-z0-9_-]{32}", key.secret)
     dump = str(world.rows("select k::text from api_keys k"))
     assert key.secret not in dump
-    expected = Identity(tenant_id, "acme", "eu", "hours", True, frozenset({"distress"}), False)
+    expected = Identity(tenant_id, "acme", "eu", "hours", True, frozenset({"distress", *SCREENS}), False)
     async with world.records() as records:
         assert await records.authenticate(key.secret) == expected
         assert await records.authenticate(key.secret[:-1]) is None

@@ -57,6 +57,17 @@ def test_missing_is_not_zero() -> None:
     assert dict(scores.answered()) == {"risk.suicide": 0.0}
 
 
+def test_what_is_off_leaves_nothing_behind() -> None:
+    spans, tags = {"risk.suicide": (0, 3), "distress": (4, 9)}, {"distress": "much"}
+    scores = Scores.of(Side.USER, "test@1", {"risk.suicide": 0.2, "distress": 0.7}, spans=spans, tags=tags)
+    without = scores.without({"distress", "refusal.any", "emotion.joy"})
+    assert without.get("distress") == without.get("emotion.joy") == Score(None, Tier.OFF)
+    assert math.isnan(without.values[position(Side.USER)["distress"]])
+    assert (without.spans, without.tags) == ({"risk.suicide": (0, 3)}, {})
+    assert without.get("risk.suicide") == scores.get("risk.suicide")
+    assert scores.without(()) is scores.without({"refusal.any"}) is scores
+
+
 def test_scores_say_where_they_rest() -> None:
     scores = Scores.of(
         Side.USER,

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from detectors.pii.entity import Entity
+from detectors.signals import Tier
 from guard.settings import load_settings
 from guard.turns.contract import Delivered, Passage, Reply, Status, VerdictKind
 from policies.completions.catalog import shipped as catalog
@@ -54,6 +55,25 @@ async def test_a_plain_turn_passes_untouched_and_is_recorded_with_its_scores(wor
     assert entry.reply is not None
     assert entry.session_signals["session.state"] == "steady"
     assert (entry.text.user, entry.text.reply) == ("", "")
+
+
+async def test_what_the_tenant_forbids_is_nowhere_in_session_and_record(world: World) -> None:
+    world.scorer.says["…"] = {"distress": 0.9, "emotion.joy": 0.9, "risk.suicide": 0.2}
+    world.identity = replace(world.identity, off=frozenset({"distress", "emotion.joy", "session.distress_trend"}))
+    turn = world.desk.begin(world.request("…", "Yes?", "…"))
+    await turn.opening()
+    await turn.end(Reply(0, "I see.", "I see.", "stop"))
+    await turn.settle()
+    turn.close(Delivered.WHOLE)
+    await finish(world)
+    entry = world.records.enqueued[-1]
+    assert entry.user is not None
+    assert [entry.user.get(name).tier for name in ("distress", "emotion.joy")] == [Tier.OFF, Tier.OFF]
+    assert entry.user.value("risk.suicide") == 0.2
+    assert (entry.session_signals["session.state"], entry.session_signals["session.distress_trend"]) == ("steady", None)
+    (row,) = world.records.sessions.values()
+    assert row.state is not None
+    assert "distress" not in row.state["trend"]
 
 
 async def test_a_plan_is_recorded_before_anything_is_said_and_completed(world: World) -> None:
