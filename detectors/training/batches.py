@@ -43,7 +43,7 @@ Whole = NDArray[np.int64]
 
 Mixture = Mapping[str, float]
 """By source: how much of it each epoch draws, as a share (above 1: some examples more than once). ``corpus/4`` speaks of one
-edition of the corpus, before what is said of all."""
+edition, before what is said of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def targets(of: Sequence[tuple[Example, Bag]]) -> tuple[Logits, Logits, Whole]:
             if column is None or (bag.passages and ON_WHOLE[column]):
                 continue
             labels[at, column] = value
-            weak = example.source != "corpus" and name in _WEAKLY_TOLD
+            weak = example.source != "corpus" and example.edition == 1 and name in _WEAKLY_TOLD
             weights[at, column] = _HEAD_WEIGHT[name] * (_WEAK if weak else 1.0)
         if example.recency is not None:
             recency[at] = _RECENCY[example.recency]

@@ -54,7 +54,8 @@ class Example:
     ``labels``: a probability for each signal that the source speaks of; what is not in it is left out of the loss.
     ``group``: what must not be parted between training and evaluation (an author, a script, a situation), unique within
     ``source``. ``recency``: of behaviour, where it is known. ``slices``: names under which evaluation counts it.
-    ``edition``: of the corpus; each is split by itself, so that a later one leaves earlier splits alone.
+    ``edition``: of the corpus; each is split by itself, so that a later one leaves earlier splits alone. Of another source
+    the second is what somebody read for risk.
     """
 
     source: str

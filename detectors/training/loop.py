@@ -33,6 +33,7 @@ __all__ = ["MIXTURE", "ON_CARD", "Plan", "Trainer", "infer", "load_weights", "mi
 MIXTURE: Final[Mapping[str, float]] = {
     "corpus": 1.0,
     "goemotions": 0.06,
+    "goemotions/2": 1.0,
     "sad": 0.1,
     "spiral_bench": 0.06,
     "schizobench": 0.05,

@@ -1,10 +1,13 @@
-"""GoEmotions (Demszky et al. 2020), CC BY 4.0: Reddit comments with 27 emotions and neutral. Speaks of ``emotion.*``."""
+"""GoEmotions (Demszky et al. 2020), CC BY 4.0: Reddit comments with 27 emotions and neutral. Speaks of ``emotion.*``, and of
+risk where somebody read a comment for it (``detectors/corpus/comments``); those are its second edition."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from detectors.corpus.comments import read_comments
 from detectors.signals import EMOTIONS, Side
 from detectors.training.errors import DataMissing
 from detectors.training.example import Example, harmless
@@ -14,7 +17,13 @@ __all__ = ["dev", "read"]
 
 def read(folder: Path) -> Iterator[Example]:
     """The training comments."""
-    return _read(folder / "goemotions" / "train.tsv")
+    told = read_comments("goemotions")
+    for example in _read(folder / "goemotions" / "train.tsv"):
+        if (labels := told.get(example.group)) is None:
+            yield example
+            continue
+        emotions = {name: value for name, value in example.labels.items() if name.startswith("emotion.")}
+        yield replace(example, labels={**emotions, **labels.values}, recency=labels.recency, edition=2)
 
 
 def dev(folder: Path) -> Iterator[Example]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from detectors.contract import Speaker
+from detectors.corpus.comments import read_comments
 from detectors.signals import EMOTIONS, SIGNALS, Kind
 from detectors.training.errors import DataMissing
 from detectors.training.example import RISK
@@ -18,6 +19,15 @@ from detectors.training.sources import LICENCES, SOURCES, read
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
+
+
+def test_a_comment_that_was_read_for_risk_says_what_was_found(tmp_path: Path) -> None:
+    comment = next(iter(read_comments("goemotions")))
+    _write(tmp_path / "goemotions" / "train.tsv", f"Nice one!\t0\taaa\nthis is to die for\t0\t{comment}\n")
+    plain, told = read(tmp_path, ["goemotions"])
+    assert (plain.edition, told.edition) == (1, 2)
+    assert told.labels["emotion.admiration"] == 1.0
+    assert {"risk.violence", "warning.hopeless", "distress"} <= told.labels.keys()
 
 
 def test_goemotions_knows_all_emotions_and_no_risk_where_a_grave_word_stands(tmp_path: Path) -> None:
