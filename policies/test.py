@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 from xml.etree import ElementTree as ET
 
-from detectors.passages import Heard
 from detectors.signals import Scores, Side, vocabulary
 from policies.decide import decide
 from policies.decision import (
@@ -28,6 +27,7 @@ from policies.decision import (
 )
 from policies.model import Expectation, PolicyTest, TestTurn
 from policies.policy import Policy
+from policies.replies import judged
 
 __all__ = [
     "NoTexts",
@@ -165,27 +165,20 @@ def _play(
         view = session.user(user, at, turn.asked)
         last = Outcomes()
 
-        def judge(moment: Moment, reply: Scores | None, view: SessionView = view, user: Scores = user) -> Action:
+        def judge(moment: Moment, reply: Scores | None, view: SessionView = view, user: Scores = user) -> Decision:
             facts = Facts(moment, at, view, user, reply, person, tenant, frozenset(test.off))  # noqa: B023  # called at once
             decision = decide(policy, facts)
             last.add(decision)  # noqa: B023  # called at once
             fired = set(decision.fired)
             for prepared in policy.plan.rules[moment]:
                 covered[prepared.rule.id].add("fired" if prepared.rule.id in fired else "silent")
-            return decision.action
+            return decision
 
         judge(Moment.USER_TURN, None)
         said.append(("user", turn.user or ""))
         if turn.reply is not None:
-            *passages, whole = _reply(turn, turn.reply, score, said)
-            heard = Heard()
-            for passage in passages:
-                if judge(Moment.REPLY_SENTENCE, passage) < Action.REVISE:
-                    heard.passage(passage)
-                else:
-                    heard.changed = True
-            heard.end(whole)
-            judge(Moment.REPLY_END, heard.scores)
+            for _ in judged(_reply(turn, turn.reply, score, said), judge):
+                pass  # each is among the outcomes already
             said.append(("assistant", turn.reply))
         session.spoke(at, last.of(Outcome.FIRED), last.bands or {}, last.said)
     return last

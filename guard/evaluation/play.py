@@ -14,7 +14,6 @@ from detectors.batch import context_of
 from detectors.contract import Item, Speaker
 from detectors.evaluation.rows import Row
 from detectors.language import identify
-from detectors.passages import Heard
 from detectors.signals import Scores, Side
 from guard.turns import session as sessions
 from guard.turns.questions import asked
@@ -22,6 +21,7 @@ from guard.turns.session import SessionState, Spoken, UserTurn
 from policies.decide import decide
 from policies.decision import Action, Decision, Facts, Moment, Person, SessionView, Tenant
 from policies.policy import Policy
+from policies.replies import judged
 
 __all__ = ["Played", "Player"]
 
@@ -83,7 +83,7 @@ class Player:
             self._current = None if row.turn is None else row.conversation
             for earlier in before:
                 self._turn(earlier, None)
-        decisions = [self._turn(scores[0], row.question)] if row.side is Side.USER else self._reply(items, scores)
+        decisions = [self._turn(scores[0], row.question)] if row.side is Side.USER else list(judged(scores, self._decide))
         self.played[row.id] = Played(
             max((one.action for one in decisions), default=Action.ALLOW),
             max((case.severity for one in decisions for case in one.escalate), default=0),
@@ -100,23 +100,6 @@ class Player:
         spoken = Spoken(own.at, rules=decision.fired, said=decision.said, bands=decision.bands)
         own.state = sessions.speak(own.state, spoken)
         return decision
-
-    def _reply(self, items: Sequence[Item], scores: Sequence[Scores]) -> list[Decision]:
-        decisions: list[Decision] = []
-        heard = Heard()
-        for item, own in zip(items, scores, strict=True):
-            if item.whole:
-                heard.end(own)
-                decisions.append(self._decide(Moment.REPLY_END, heard.scores))
-                continue
-            decisions.append(self._decide(Moment.REPLY_SENTENCE, own))
-            if decisions[-1].action in (Action.COMPLETE, Action.REVISE):
-                break  # the rest of the reply is never said
-            if decisions[-1].action is Action.TRIM:
-                heard.changed = True
-            else:
-                heard.passage(own)
-        return decisions
 
     def _decide(self, moment: Moment, reply: Scores | None) -> Decision:
         own = self._session

@@ -18,7 +18,7 @@ from pathlib import Path
 from detectors.contract import Item, Speaker, Utterance
 from detectors.encoder.manifest import shipped
 from detectors.encoder.tier import ModelTier
-from detectors.passages import Heard, reply_items
+from detectors.passages import reply_items
 from detectors.scorer.process import LexiconTier
 from detectors.scorer.tiers import Stack, Tier
 from detectors.signals import Scores, Side
@@ -30,6 +30,7 @@ from policies.decide import decide
 from policies.decision import Action, Decision, Facts, Moment, Person, Tenant
 from policies.load import load_policy
 from policies.policy import Policy
+from policies.replies import judged
 
 _NOBODY, _ANYWHERE = Person("unknown", None, None, None), Tenant("", "", "none")
 _START = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -87,20 +88,11 @@ def play(example: Example, stack: Stack, policy: Policy) -> Iterator[Decision]:
             if last:
                 yield decision
         elif last and view is not None:
-            items, heard = reply_items(turn.text, turns[:place], language="en"), Heard()
-            for item, reply in zip(items, score(items), strict=True):
-                if item.whole:
-                    heard.end(reply)
-                moment = Moment.REPLY_END if item.whole else Moment.REPLY_SENTENCE
-                said = heard.scores if item.whole else reply
-                decision = decide(policy, Facts(moment, at, view, user, said, _NOBODY, _ANYWHERE, frozenset()))
-                yield decision
-                if decision.action in (Action.COMPLETE, Action.REVISE):
-                    break
-                if decision.action is Action.TRIM:
-                    heard.changed = True
-                else:
-                    heard.passage(reply)
+
+            def judge(moment: Moment, reply: Scores | None, at: datetime = at, user: Scores = user) -> Decision:
+                return decide(policy, Facts(moment, at, view, user, reply, _NOBODY, _ANYWHERE, frozenset()))  # noqa: B023
+
+            yield from judged(score(reply_items(turn.text, turns[:place], language="en")), judge)
 
 
 def main() -> None:
