@@ -11,12 +11,13 @@ from policies.decision import Action, Decision, Moment
 __all__ = ["judged"]
 
 
-def judged(scores: Sequence[Scores], judge: Callable[[Moment, Scores | None], Decision]) -> Iterator[Decision]:
-    """The decisions on a reply. ``scores``: of its passages, in order, and last of the whole.
+def judged(
+    passages: Sequence[Scores], whole: Scores | None, judge: Callable[[Moment, Scores | None], Decision]
+) -> Iterator[Decision]:
+    """The decisions on a reply, from the scores of its passages, in order, and of the ``whole`` where it has ended.
 
     After a completion or a revision the rest of the reply is never said, so nothing of it is judged.
     """
-    *passages, whole = scores
     heard = Heard()
     for passage in passages:
         decision = judge(Moment.REPLY_SENTENCE, passage)
@@ -27,5 +28,6 @@ def judged(scores: Sequence[Scores], judge: Callable[[Moment, Scores | None], De
             heard.changed = True
         else:
             heard.passage(passage)
-    heard.end(whole)
-    yield judge(Moment.REPLY_END, heard.scores)
+    if whole is not None:
+        heard.end(whole)
+        yield judge(Moment.REPLY_END, heard.scores)

@@ -177,7 +177,8 @@ def _play(
         judge(Moment.USER_TURN, None)
         said.append(("user", turn.user or ""))
         if turn.reply is not None:
-            for _ in judged(_reply(turn, turn.reply, score, said), judge):
+            *passages, whole = _reply(turn, turn.reply, score, said)
+            for _ in judged(passages, whole, judge):
                 pass  # each is among the outcomes already
             said.append(("assistant", turn.reply))
         session.spoke(at, last.of(Outcome.FIRED), last.bands or {}, last.said)

@@ -83,7 +83,11 @@ class Player:
             self._current = None if row.turn is None else row.conversation
             for earlier in before:
                 self._turn(earlier, None)
-        decisions = [self._turn(scores[0], row.question)] if row.side is Side.USER else list(judged(scores, self._decide))
+        if row.side is Side.USER:
+            decisions = [self._turn(scores[0], row.question)]
+        else:
+            passages = [own for item, own in zip(items, scores, strict=True) if not item.whole]
+            decisions = list(judged(passages, scores[-1] if items[-1].whole else None, self._decide))
         self.played[row.id] = Played(
             max((one.action for one in decisions), default=Action.ALLOW),
             max((case.severity for one in decisions for case in one.escalate), default=0),

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from detectors.signals import IMPLIED_BY_YES, LADDER_RUNGS, PEAK_CLASSES, Scores, Side, vocabulary
+from guard.turns.forecast import forecast
 from guard.turns.state import RECOVERING_FOR, Answer, Peak, SessionState, from_json, to_json
 from policies.decision import Band, SessionView
 
@@ -27,9 +28,11 @@ __all__ = [
     "Spoken",
     "UserTurn",
     "advance",
+    "called_for",
     "dispose",
     "from_json",
     "merge",
+    "rank",
     "speak",
     "to_json",
     "view",
@@ -46,7 +49,7 @@ _SHOWN: Final = 32
 _FIRED_RULES: Final = 64
 _FIRED_TIMES: Final = 8
 _TREND: Final = 8
-_TRENDED: Final = ("distress", "risk.suicide", "attachment.vulnerability", "attachment.relationship")
+_TRENDED: Final = ("distress", "risk.suicide", "context.figurative", "attachment.vulnerability", "attachment.relationship")
 
 _RECOVERY_TURNS: Final = 10
 _RECOVERY_TIME = timedelta(minutes=30)
@@ -116,7 +119,8 @@ class Spoken:
     bands: Mapping[str, Band] = field(default_factory=dict)
 
 
-def _rank(state: str) -> int:
+def rank(state: str) -> int:
+    """0 steady to 3 crisis."""
     # recovering ranks as distressed: a new sign of risk lifts it again at once
     return 1 if state == "recovering" else _STATES.index(state)
 
@@ -150,8 +154,8 @@ def _climb(ladder: Mapping[str, str], answer: Answer) -> dict[str, str]:
     return climbed
 
 
-def _level_from(scores: Scores, answer: Answer | None) -> str:
-    """The state that this turn alone calls for."""
+def called_for(scores: Scores, answer: Answer | None = None) -> str:
+    """The state that a turn alone calls for. ``answer``: what it does to the question that was open."""
     literal = not _hit(scores, "context.figurative")
     behaviour = scores.get("risk.suicide_behaviour")
     recent = behaviour.value is not None and behaviour.value >= _HIT and behaviour.tag != "earlier"
@@ -180,7 +184,7 @@ def _level_from(scores: Scores, answer: Answer | None) -> str:
 
 def _next_state(state: SessionState, wanted: str, ladder: Mapping[str, str], calm: int, at: datetime) -> str:
     now, question = state.state, state.question
-    if _rank(wanted) > _rank(now):
+    if rank(wanted) > rank(now):
         return wanted
     if now == "crisis":
         quiet = state.alarmed_at is None or at - state.alarmed_at >= _RECOVERY_TIME
@@ -238,8 +242,8 @@ def advance(state: SessionState, turn: UserTurn) -> SessionState:
     question = turn.question if turn.asked else state.question
     answer = read_answer(scores, question) if question is not None else None
     ladder = _climb(state.ladder, answer) if answer is not None else dict(state.ladder)
-    wanted = _level_from(scores, answer)
-    alarmed = _rank(wanted) >= 2
+    wanted = called_for(scores, answer)
+    alarmed = rank(wanted) >= 2
     calm = 0 if alarmed or _hit(scores, "risk.suicide_ge2") else state.calm_turns + 1
     alarmed_at = turn.at if calm == 0 else state.alarmed_at
 
@@ -258,7 +262,7 @@ def advance(state: SessionState, turn: UserTurn) -> SessionState:
     asked = replace(state, question=None) if answer is not None else state
     after = _next_state(replace(asked, trend=trend), wanted, ladder, calm, turn.at)
     stated = [name for name in _STATED if _hit(scores, name)]
-    return replace(
+    advanced = replace(
         state,
         state=after,
         since=turn.at if after != state.state or state.since is None else state.since,
@@ -285,6 +289,7 @@ def advance(state: SessionState, turn: UserTurn) -> SessionState:
         recent=_bounded(state.recent, [turn.key], _RECENT) if turn.key else state.recent,
         before=replace(state, before=None) if turn.key else state.before,
     )
+    return replace(advanced, forecast=forecast(advanced, scores))
 
 
 def speak(state: SessionState, spoken: Spoken) -> SessionState:
@@ -345,6 +350,7 @@ def view(state: SessionState, now: datetime, *, question_before: int | None = No
         minutes=max(0.0, (now - started).total_seconds() / 60),
         silent_minutes=max(0.0, (now - last).total_seconds() / 60),
         distress_trend=state.slope,
+        forecast=state.forecast,
     )
 
 
@@ -367,7 +373,7 @@ def merge(stored: Mapping[str, Any] | None, journaled: Mapping[str, Any]) -> dic
     for name, peak in other.peaks.items():
         if name not in peaks or peak.value > peaks[name].value:
             peaks[name] = peak
-    worse = base if _rank(base.state) >= _rank(other.state) else other
+    worse = base if rank(base.state) >= rank(other.state) else other
     return to_json(
         replace(
             base,

@@ -57,6 +57,7 @@ class SessionState:
     trend: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     smooth: float | None = None
     slope: float | None = None
+    forecast: float | None = None
     calm_turns: int = 0  # user turns since the last evidence of level 2 or more
     alarmed_at: datetime | None = None
     behaviour: str | None = None  # recency tag of the latest behaviour

@@ -92,7 +92,8 @@ def play(example: Example, stack: Stack, policy: Policy) -> Iterator[Decision]:
             def judge(moment: Moment, reply: Scores | None, at: datetime = at, user: Scores = user) -> Decision:
                 return decide(policy, Facts(moment, at, view, user, reply, _NOBODY, _ANYWHERE, frozenset()))  # noqa: B023
 
-            yield from judged(score(reply_items(turn.text, turns[:place], language="en")), judge)
+            *passages, whole = score(reply_items(turn.text, turns[:place], language="en"))
+            yield from judged(passages, whole, judge)
 
 
 def main() -> None:

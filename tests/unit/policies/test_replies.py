@@ -24,7 +24,8 @@ def _heard(values: list[float], actions: dict[float, Action]) -> list[tuple[Mome
         seen.append((moment, value))
         return Decision(moment, action=actions.get(round(value, 2), Action.ALLOW))
 
-    decisions = list(judged([_said(value) for value in values], judge))
+    *passages, whole = map(_said, values)
+    decisions = list(judged(passages, whole, judge))
     assert [decision.moment for decision in decisions] == [moment for moment, _ in seen]
     return seen
 
@@ -39,6 +40,17 @@ def test_passages_first_then_what_was_heard_at_the_end() -> None:
 def test_nothing_is_judged_of_what_is_never_said() -> None:
     for action in (Action.COMPLETE, Action.REVISE):
         assert _heard([0.2, 0.9, 0.1, 0.9], {0.9: action}) == [(Moment.REPLY_SENTENCE, 0.2), (Moment.REPLY_SENTENCE, 0.9)]
+
+
+def test_a_reply_that_has_no_end_yet_is_judged_by_its_passages() -> None:
+    moments: list[Moment] = []
+
+    def judge(moment: Moment, reply: Scores | None) -> Decision:
+        moments.append(moment)
+        return Decision(moment)
+
+    assert len(list(judged([_said(0.2), _said(0.3)], None, judge))) == 2
+    assert moments == [Moment.REPLY_SENTENCE] * 2
 
 
 def test_a_passage_that_is_taken_out_does_not_count_at_the_end() -> None:

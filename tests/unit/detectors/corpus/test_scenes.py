@@ -122,6 +122,14 @@ def test_the_projects_own_scenes_are_sound_and_train_nothing(tmp_path: Path) -> 
     assert len(read_rows([out])) == sum(len(scene.spoken) for scene in scenes)
 
 
+def test_talks_are_apart_from_scenes_and_items() -> None:
+    talks = read_scenes(name="talks").scenes
+    assert len(talks) >= 380
+    said = {turn.text for talk in talks for turn in talk.spoken if len(turn.text.split()) >= 5}
+    assert not said & {turn.text for scene in read_scenes().scenes for turn in scene.spoken}
+    assert not said & {item.text for item in read_corpus().items}
+
+
 def test_the_data_card_counts_what_is_there() -> None:
     card = (FOLDER / "README.md").read_text("utf-8").splitlines()
     told = counted(read_scenes().scenes).split("| signal |")[0].splitlines()
