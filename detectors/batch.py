@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import orjson
 
-from detectors.contract import Item, Speaker, Utterance
+from detectors.contract import Item, Speaker, Utterance, context_of
 from detectors.language import identify
 from detectors.lines import LONGEST_LINE, Bad, Line, RowError, Unread, identity, numbered, parsed, read_lines
 from detectors.messages import read_messages
@@ -27,7 +27,6 @@ __all__ = [
     "Row",
     "Unread",
     "Worker",
-    "context_of",
     "language_of",
     "read_lines",
     "read_row",
@@ -36,8 +35,6 @@ __all__ = [
 
 _ROWS: Final = 64  # read ahead, so that a model gets whole batches
 _ITEMS: Final = 256  # scored at once, however many sentences a reply has
-_CONTEXT: Final = 4  # messages before a person's, as the gateway gives them
-_CONTEXT_CHARACTERS: Final = 1200
 _HISTORY: Final = 32  # messages that say which language a session is in
 
 _NAMES: Final = {side: tuple(signal.name for signal in vocabulary(side)) for side in (Side.USER, Side.REPLY)}
@@ -113,12 +110,6 @@ def language_of(said: Sequence[Utterance]) -> str | None:
         if utterance.speaker is Speaker.USER:
             language = identify(utterance.text, language) or language
     return language
-
-
-def context_of(said: Sequence[Utterance]) -> tuple[Utterance, ...]:
-    """What goes with a person's message of the messages before it: the last four that say something, the end of each."""
-    spoken = [utterance for utterance in said if utterance.text][-_CONTEXT:]
-    return tuple(Utterance(utterance.speaker, utterance.text[-_CONTEXT_CHARACTERS:]) for utterance in spoken)
 
 
 def _user_items(said: Sequence[Utterance], asked: Asked | None) -> list[Item]:

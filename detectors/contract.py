@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from detectors.signals import Scores, Side
 
-__all__ = ["Item", "Scorer", "Speaker", "Utterance"]
+__all__ = ["Item", "Scorer", "Speaker", "Utterance", "context_of"]
+
+_CONTEXT: Final = 4
+_CONTEXT_CHARACTERS: Final = 1200
 
 
 class Speaker(StrEnum):
@@ -25,6 +28,12 @@ class Utterance:
 
     speaker: Speaker
     text: str
+
+
+def context_of(said: Sequence[Utterance]) -> tuple[Utterance, ...]:
+    """What goes with a person's message of the messages before it: the last four that say something, the end of each."""
+    spoken = [utterance for utterance in said if utterance.text][-_CONTEXT:]
+    return tuple(Utterance(utterance.speaker, utterance.text[-_CONTEXT_CHARACTERS:]) for utterance in spoken)
 
 
 @dataclass(frozen=True, slots=True)

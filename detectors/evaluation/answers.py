@@ -11,8 +11,8 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.batch import context_of, language_of
-from detectors.contract import Item
+from detectors.batch import language_of
+from detectors.contract import Item, context_of
 from detectors.encoder.manifest import read_manifest, shipped
 from detectors.evaluation.answering import Answering
 from detectors.evaluation.errors import RowsUnfit

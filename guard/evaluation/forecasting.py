@@ -18,8 +18,8 @@ import orjson
 from numpy.typing import NDArray
 
 import guard.turns
-from detectors.batch import Worker, context_of
-from detectors.contract import Item, Speaker, Utterance
+from detectors.batch import Worker
+from detectors.contract import Item, Speaker, Utterance, context_of
 from detectors.corpus.scenes import Scene, read_scenes
 from detectors.evaluation.intervals import Estimate, estimate, resamples
 from detectors.evaluation.measures import (

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from detectors.batch import context_of
-from detectors.contract import Item, Speaker
+from detectors.contract import Item, Speaker, context_of
 from detectors.evaluation.rows import Row
 from detectors.language import identify
 from detectors.signals import Scores, Side

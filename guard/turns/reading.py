@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
 
-from detectors.contract import Item, Speaker, Utterance
+from detectors.contract import Item, Speaker, Utterance, context_of
 from detectors.signals import Scores, Side
 from guard.turns.conversation import Thread
 from guard.turns.history import Unseen, unseen
@@ -15,9 +14,6 @@ from guard.turns.questions import asked
 from guard.turns.session import SessionState, UserTurn, advance
 
 __all__ = ["Reading", "fold", "read_turn"]
-
-_CONTEXT: Final = 4  # messages before a text that the detectors are given
-_CONTEXT_CHARACTERS: Final = 1200  # the end of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +33,7 @@ class Reading:
 
 def _context(thread: Thread, at: int) -> tuple[Utterance, ...]:
     spoken = [message for message in thread.messages[:at] if message.role in ("user", "assistant") and message.text]
-    return tuple(Utterance(Speaker(message.role), message.text[-_CONTEXT_CHARACTERS:]) for message in spoken[-_CONTEXT:])
+    return context_of([Utterance(Speaker(message.role), message.text) for message in spoken])
 
 
 def _asked_before(thread: Thread, at: int) -> int | None:
