@@ -12,7 +12,7 @@ from detectors.signals import SIGNALS, VOCABULARY_VERSION, Kind, Side
 from policies.decision import Moment
 from policies.errors import Fault
 from policies.expression.evaluate import key_of
-from policies.expression.names import may_be_off, nearest, scored
+from policies.expression.names import may_be_off, named, nearest, scored
 from policies.expression.nodes import Name, Node
 from policies.expression.parser import parse
 from policies.expression.types import Known, check, reads
@@ -163,8 +163,7 @@ def read_document(source: Source, calibrated: Mapping[str, float] | None) -> Doc
 
 def _off(document: Document, value: Value) -> None:
     given = str(value.data)
-    prefix = given.removesuffix("*")
-    names = [name for name in SIGNALS if (name.startswith(prefix) if given.endswith(".*") else name == given)]
+    names = named(given)
     if not names:
         document.form.fault(value, "unknown-signal", f"there is no signal {given!r}", nearest(given, SIGNALS))
     elif not all(may_be_off(name) for name in names):

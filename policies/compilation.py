@@ -8,8 +8,8 @@ from typing import Any
 
 from detectors.signals import SIGNALS, Side, position
 from policies.decision import Moment
-from policies.expression.evaluate import compile_condition, key_of
-from policies.expression.names import scored
+from policies.expression.evaluate import compile_condition, key_of, rests_on
+from policies.expression.names import may_be_off, scored
 from policies.expression.nodes import Call
 from policies.expression.types import reads
 from policies.model import BandSpec, Exemption, Rule
@@ -40,6 +40,12 @@ def compile_plan(
             spoken.append((slot, 0))
         elif key.startswith("recent("):
             spoken.append((slot, False))
+    resting: dict[str, list[int]] = {}
+    for key, slot in slots.items():
+        node = nodes.get(key)
+        for name in (key,) if node is None else rests_on(node):
+            if may_be_off(name):
+                resting.setdefault(name, []).append(slot)
     by_rule: dict[str, list[Exemption]] = {}
     for exemption in exceptions:
         by_rule.setdefault(exemption.rule, []).append(exemption)
@@ -66,6 +72,7 @@ def compile_plan(
         rules=MappingProxyType({m: tuple(prepared[rule.id] for rule in rules if m in rule.on) for m in Moment}),
         spoken=tuple(spoken),
         context=MappingProxyType({name: slots[name] for name in CONTEXT}),
+        resting=MappingProxyType({name: tuple(own) for name, own in resting.items()}),
     )
     names = {key for key in nodes if key in SIGNALS} | {band.signal for band in bands}
     names |= {str(node.arguments[0].value) for node in nodes.values() if isinstance(node, Call) and node.function == "trend"}

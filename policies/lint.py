@@ -12,7 +12,7 @@ from policies.assemble import Assembly, Document, Draft
 from policies.compilation import compile_plan
 from policies.decision import Action
 from policies.errors import Fault
-from policies.expression.evaluate import compile_condition, key_of
+from policies.expression.evaluate import compile_condition, key_of, rests_on
 from policies.expression.names import may_be_off
 from policies.expression.nodes import Name
 from policies.expression.types import reads
@@ -172,16 +172,17 @@ class _Judge:
         """No rule of a floor may hang on a value that a profile may forbid."""
         plan, _ = compile_plan(self._assembly.bands, self._assembly.rules, ())
         for rule in self._assembly.rules:
-            names = [node for node in reads(rule.when) if isinstance(node, Name) and may_be_off(node.text)]
             bands = {f"band.{band.name}": band.signal for band in self._assembly.bands if may_be_off(band.signal)}
-            hung = [*names, *(node for node in reads(rule.when) if isinstance(node, Name) and node.text in bands)]
+            hung = [node for node in reads(rule.when) if key_of(node) in bands or any(map(may_be_off, rests_on(node)))]
             if not rule.floor or not hung:
                 continue
             row: list[object] = [None] * plan.size
             for node in hung:
                 row[plan.slots[key_of(node)]] = float("nan")
             if compile_condition(rule.when, plan.slots)(row) is False and rule in self._own:
-                message = f"the floor rule {rule.id!r} cannot fire where a tenant's profile turns {hung[0].text} off"
+                message = (
+                    f"the floor rule {rule.id!r} cannot fire where a tenant's profile turns {rests_on(hung[0])[-1]} off"
+                )
                 self._in_condition(rule, hung[0].start, "floor-needs-off", message, "give it another way to hold")
 
     def _exemption(self, exemption: Exemption) -> None:

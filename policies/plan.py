@@ -66,7 +66,8 @@ class Prepared:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that :func:`policies.decide.decide` needs, by moment. ``silent``: a row in which the person and the reply
-    say nothing; ``spoken``: the slots that a turn's words decide."""
+    say nothing; ``spoken``: the slots that a turn's words decide; ``resting``: of each signal that may be off, its slot and
+    those of what is computed from it."""
 
     size: int
     slots: Mapping[str, int]
@@ -77,6 +78,7 @@ class Plan:
     rules: Mapping[Moment, tuple[Prepared, ...]]
     spoken: tuple[tuple[int, Any], ...]
     context: Mapping[str, int]
+    resting: Mapping[str, tuple[int, ...]]
 
     def row(self, facts: Facts) -> tuple[Row, dict[str, Band]]:
         """The values of one moment, and the band of each name after it."""
@@ -92,11 +94,9 @@ class Plan:
                     row[slot] = math.nan
         for slot, read in self.readers:
             row[slot] = read(facts)
-        if facts.off:
-            for name in facts.off:
-                slot_of = self.slots.get(name)
-                if slot_of is not None:
-                    row[slot_of] = math.nan
+        for name in facts.off:
+            for slot in self.resting.get(name, ()):
+                row[slot] = math.nan
         if facts.session.question_open is not None:
             self._raise(row, facts)
         return row, self._bands(row, facts)

@@ -159,14 +159,15 @@ def _play(
         test.person.get("timezone"),
     )
     tenant = Tenant(test.tenant.get("name", ""), test.tenant.get("tag", ""), test.tenant.get("people", "none"))
+    off = policy.off | frozenset(test.off)
     for number, turn in enumerate(test.turns):
         at += timedelta(seconds=turn.after if number else 0)
-        user = _user(turn, score, said)
+        user = _user(turn, score, said).without(off)
         view = session.user(user, at, turn.asked)
         last = Outcomes()
 
         def judge(moment: Moment, reply: Scores | None, view: SessionView = view, user: Scores = user) -> Decision:
-            facts = Facts(moment, at, view, user, reply, person, tenant, frozenset(test.off))  # noqa: B023  # called at once
+            facts = Facts(moment, at, view, user, reply, person, tenant, off)  # noqa: B023  # called at once
             decision = decide(policy, facts)
             last.add(decision)  # noqa: B023  # called at once
             fired = set(decision.fired)

@@ -14,6 +14,7 @@ from guard.cli.channels import channel
 from guard.cli.options import DatabaseUrl, DataDir, database, settings_from
 from guard.cli.records import OfTenant, day, on_records, say, table, warn
 from guard.cli.reviewers import reviewer
+from policies.expression.names import may_be_off
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -131,7 +132,7 @@ def tenant_show(name: Name, data_dir: DataDir = None, database_url: DatabaseUrl 
             ("opinions", "off" if row.opinion_since is None else f"text goes out for them, since {day(row.opinion_since)}"),
             ("deep link", row.deep_link or "none"),
             ("tag", row.tag or "none"),
-            ("signals off", ", ".join(row.off) or "none"),
+            ("signals off", ", ".join(filter(may_be_off, row.off)) or "none"),
             ("screens", "read, for reviewers" if row.screens else "not read"),
             ("traffic", "synthetic: counted nowhere" if row.synthetic else "real"),
             ("keys", ", ".join(f"{one.prefix}…" for one in keys) or "none"),

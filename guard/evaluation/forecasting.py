@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 import guard.turns
 from detectors.batch import Worker
 from detectors.contract import Item, Speaker, Utterance, context_of
+from detectors.corpus.labels import Labels
 from detectors.corpus.scenes import Scene, read_scenes
 from detectors.evaluation.intervals import Estimate, estimate, resamples
 from detectors.evaluation.measures import (
@@ -76,7 +77,7 @@ class Fitted:
 
 
 def moments(scenes: Sequence[Scene], worker: Worker) -> Iterator[Moment]:
-    """One for each of the person's turns but the last of each conversation, after which nothing is known."""
+    """One for each of the person's turns but the last three of each conversation, after which too little is known."""
     for scene in scenes:
         state, at = SessionState(), _START
         known: list[tuple[dict[str, float] | None, float]] = []
@@ -90,15 +91,21 @@ def moments(scenes: Sequence[Scene], worker: Worker) -> Iterator[Moment]:
                 scores, at = told.told(Side.USER), at + _PACE
                 state = advance(state, UserTurn(scores, at, question=question, asked=True))
                 known.append((features(state, scores), state.slope or 0.0))
-                ranks.append(rank(called_for(Scores.of(Side.USER, "labels@1", turn.labels.values))))
+                ranks.append(_called_for(turn.labels))
                 distress.append(turn.labels.values["distress"])
             before.append(Utterance(turn.speaker, turn.text))
-        for place, (found, trend) in enumerate(known[:-1]):
+        for place, (found, trend) in enumerate(known[:-TURNS]):
             if found is not None:
                 next_turns = slice(place + 1, place + 1 + TURNS)
                 coming, rise = max(ranks[next_turns]), max(distress[next_turns]) - distress[place]
                 worse = coming > ranks[place] or coming == _CRISIS or rise >= RISE - _ROUNDING
                 yield Moment(scene.id, tuple(found[name] for name in FEATURES), trend, worse)
+
+
+def _called_for(labels: Labels) -> int:
+    """The state that a turn calls for by its labels."""
+    tags = {} if labels.recency is None else {"risk.suicide_behaviour": labels.recency}
+    return rank(called_for(Scores.of(Side.USER, "labels@1", labels.values, tags=tags)))
 
 
 def fit(of: Sequence[Moment]) -> Fitted:

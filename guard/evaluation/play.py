@@ -86,7 +86,7 @@ class Player:
             decisions = [self._turn(scores[0], row.question)]
         else:
             passages = [own for item, own in zip(items, scores, strict=True) if not item.whole]
-            decisions = list(judged(passages, scores[-1] if items[-1].whole else None, self._decide))
+            decisions = list(judged(passages, scores[-1] if items and items[-1].whole else None, self._decide))
         self.played[row.id] = Played(
             max((one.action for one in decisions), default=Action.ALLOW),
             max((case.severity for one in decisions for case in one.escalate), default=0),

@@ -78,7 +78,7 @@ class _Gateway:
             raise SettingsInvalid("there is no database: set HANDRAIL_DATABASE_URL, or run `handrail up` for all of it")
         self._settings = settings
         policy = load_policy(settings.policy)
-        self._policy = ActivePolicy(policy.name, policy.hash, policy.reads, partial(decide, policy))
+        self._policy = ActivePolicy(policy.name, policy.hash, policy.reads, partial(decide, policy), policy.off)
         self._metrics = Metrics()
         self._metrics.policy(self._policy.hash, self._policy.name)
         self._metrics.journal_limit(settings.journal_max_bytes)

@@ -74,8 +74,7 @@ class Planner:
         return self._store.run("admit", {**ask, "rubrics": [rubric.id for rubric in RUBRICS.values()]})
 
     def _grey(self, tenant: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Iterator[_Grey]:
-        # A rubric that would ask for what the tenant's profile forbids is not asked at all.
-        sides = {side.value for side, rubric in RUBRICS.items() if not rubric.signals.keys() & set(tenant["off"])}
+        sides = {side.value for side in RUBRICS}
         for row in rows:
             if row["side"] in sides and row["key"] is not None:
                 why = self._why(tenant["id"], row)

@@ -58,6 +58,8 @@ class TenantKeys:
             task.add_done_callback(lambda done: self._asked(digest, done))
         try:
             return await self._database.bounded(_result(task))
+        except psycopg.errors.UndefinedColumn:
+            raise RecordsUnavailable("the database is of an older version; run: handrail db migrate") from None
         except (psycopg.Error, RecordsUnavailable, OSError):
             if known is not None:
                 return known[1]

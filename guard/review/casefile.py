@@ -149,7 +149,7 @@ async def load(
         turns=turns(shown, scores, case_id),
         older=older,
         rules=trace(deciding["rules"]) if deciding is not None else (),
-        estimates=estimates(sides),
+        estimates=estimates(sides, screens=row["screens"]),
         opinions=tuple(_opinion(found) for found in await of_turn(connection, tenant_id, decisive)),
         read_by=", ".join(dict.fromkeys(one.model for one in sides.values())),
         status=deciding["status"] if deciding is not None else "unknown",

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from detectors.signals import BY_ID, SIGNALS, Kind, Scores, Side
+from detectors.signals import BY_ID, SCREENS, SIGNALS, Kind, Scores, Side
 from guard.records.packing import unpack
 from guard.review import wording
 
@@ -144,9 +144,11 @@ def trace(rules: Iterable[Mapping[str, Any]]) -> tuple[RuleLine, ...]:
     return tuple(sorted(lines, key=lambda line: (order.get(line.outcome, 3), -line.severity, line.id)))
 
 
-def estimates(sides: Mapping[Side, Scores]) -> tuple[Estimate, ...]:
-    """The strongest signals that a case can rest on, strongest first."""
-    found = []
+def estimates(sides: Mapping[Side, Scores], *, screens: bool) -> tuple[Estimate, ...]:
+    """The strongest signals that a case can rest on, strongest first, and after them :data:`~detectors.signals.SCREENS`
+    where the tenant asks for them."""
+    found: list[Estimate] = []
+    beside: list[Estimate] = []
     for scores in sides.values():
         for signal in BY_ID.values():
             if signal.side is not scores.side or signal.kind is not Kind.PROBABILITY:
@@ -155,5 +157,7 @@ def estimates(sides: Mapping[Side, Scores]) -> tuple[Estimate, ...]:
                 continue
             score = scores.get(signal.name)
             if score.value is not None and score.value >= _FAINT:
-                found.append(Estimate(signal.name, signal.meaning, wording.confidence(score.value, score.tier), score.value))
-    return tuple(sorted(found, key=lambda estimate: -estimate.value)[:_MOST])
+                told = Estimate(signal.name, signal.meaning, wording.confidence(score.value, score.tier), score.value)
+                (beside if signal.name in SCREENS else found).append(told)
+    strongest = sorted(found, key=lambda estimate: -estimate.value)[:_MOST]
+    return tuple(strongest + beside) if screens else tuple(strongest)

@@ -30,15 +30,14 @@ RISE: Final = 0.2
 
 FEATURES: Final = (
     "distress", "distress before", "most distress", "risk of suicide", "risk before", "most risk", "grave", "most grave",
-    "warning", "protective", "figurative", "most figurative", "affirmed", "first turn", "turns", "distressed", "elevated",
+    "warning", "protective", "figurative", "most figurative", "affirmed", "first turn", "distressed", "elevated",
     "crisis",
 )  # fmt: skip
 """What the forecast rests on, each in [0, 1]: this turn's distress, the mean of the turns before it, the highest of the last
 eight; the same of ``risk.suicide``; the highest of all risks, violence, abuse and concern in this turn, and of the session's
 peaks; the highest warning sign; two circumstances, one of them also as the highest of the last eight turns; whether a safety
-question was affirmed; whether this is the first turn, and the share of eight turns; the session's state after the turn."""
+question was affirmed; whether this is the first turn; the session's state after the turn."""
 
-_LONG: Final = 8
 _NEEDED: Final = ("distress", "risk.suicide")
 _GRAVE: Final = tuple(
     signal.name
@@ -75,7 +74,6 @@ def features(state: SessionState, scores: Scores) -> dict[str, float] | None:
         "most figurative": max(state.trend.get("context.figurative", ()), default=0.0),
         "affirmed": float("affirmed" in state.ladder.values()),
         "first turn": float(state.turns <= 1),
-        "turns": min(state.turns, _LONG) / _LONG,
         **{name: float(now == name) for name in ("distressed", "elevated", "crisis")},
     }
 

@@ -43,6 +43,7 @@ class Judgement:
         self.request = request
         self.claimed = claimed
         self.policy = room.policy()
+        self.off = request.identity.off | self.policy.off
         self.now = room.clock()
         self.thread = read(request.messages)
         self.words = self.thread.messages[self.thread.turn].text if self.thread.turn is not None else ""
@@ -76,7 +77,7 @@ class Judgement:
         return self.decision
 
     async def _score(self, items: Sequence[Item]) -> list[Scores]:
-        """What the tenant forbids is taken out here, before session, policy or record know of it."""
+        """What tenant or policy forbid is taken out here, before session, policy or record know of it."""
         if not items:
             return []
         try:
@@ -84,8 +85,7 @@ class Judgement:
         except ScorerUnavailable:
             self.room.records.alert(DETECTORS_UNAVAILABLE)
             found = [Scores.missing(item.side) for item in items]
-        off = self.request.identity.off
-        return [scores.without(off) for scores in found] if off else found
+        return [scores.without(self.off) for scores in found] if self.off else found
 
     # ---- the reply's side
 
@@ -118,7 +118,7 @@ class Judgement:
             reply=reply,
             person=request.who,
             tenant=Tenant(request.identity.name, request.identity.tag, request.identity.people),
-            off=request.identity.off,
+            off=self.off,
         )
         decision = self.policy.decide(facts)
         self.tally.decide(decision)

@@ -142,7 +142,7 @@ class Record:
             user=judgement.user,
             reply=tally.reply,
             rules=tuple(tally.rules.values()),
-            session_signals=session_signals(judgement.view, request.identity.off) if judgement.view is not None else {},
+            session_signals=session_signals(judgement.view, judgement.off) if judgement.view is not None else {},
             spoken=(tally.spoken() if spoken else {}) | redacted,
             referral=Referral(
                 classes=tuple(tally.refer) or ("crisis",),

@@ -23,12 +23,13 @@ __all__ = ["ActivePolicy", "KeyedHash", "Meters", "NoMeters", "Room"]
 
 @dataclass(frozen=True, slots=True)
 class ActivePolicy:
-    """The policy in force. ``reads``: names of all signals that its rules read."""
+    """The policy in force. ``reads``: names of all signals that its rules read; ``off``: of those that it forbids."""
 
     name: str
     hash: str
     reads: frozenset[str]
     decide: Callable[[Facts], Decision]
+    off: frozenset[str] = frozenset()
 
 
 class KeyedHash(Protocol):

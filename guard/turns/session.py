@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from detectors.signals import IMPLIED_BY_YES, LADDER_RUNGS, PEAK_CLASSES, Scores, Side, vocabulary
+from detectors.signals import IMPLIED_BY_YES, LADDER_RUNGS, PEAK_CLASSES, Scores, Side, Tier, vocabulary
 from guard.turns.forecast import forecast
 from guard.turns.state import RECOVERING_FOR, Answer, Peak, SessionState, from_json, to_json
 from policies.decision import Band, SessionView
@@ -252,8 +252,10 @@ def advance(state: SessionState, turn: UserTurn) -> SessionState:
         value = scores.value(name)
         if value is not None:
             trend[name] = (*trend.get(name, ()), value)[-_TREND:]
+        elif scores.get(name).tier is Tier.OFF:
+            trend.pop(name, None)  # what is forbidden now leaves nothing of what it was
     distress = scores.value("distress")
-    smooth, slope = state.smooth, state.slope
+    smooth, slope = (state.smooth, state.slope) if "distress" in trend else (None, None)
     if distress is not None:
         smooth = distress if smooth is None else smooth + _SMOOTHING * (distress - smooth)
         slope = None if state.smooth is None else smooth - state.smooth

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from detectors.signals import PEAK_CLASSES
 from policies.decision import SessionView
+from policies.expression.names import RESTING_ON
 
 __all__ = ["SessionSignal", "session_signals"]
 
@@ -29,7 +30,7 @@ def session_signals(view: SessionView, off: Collection[str] = ()) -> dict[str, S
     for name in PEAK_CLASSES:
         signals[f"session.peak.{name}"] = _rounded(view.peaks.get(name, 0.0))
         signals[f"session.peak_before.{name}"] = _rounded(view.peaks_before.get(name, 0.0))
-    signals.update(dict.fromkeys(signals.keys() & set(off)))
+    signals.update({name: None for name in signals if name in off or RESTING_ON.get(name) in off})
     return signals
 
 

@@ -10,10 +10,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from policies.expression.names import CONSTANTS
+from policies.expression.names import CONSTANTS, RESTING_ON
 from policies.expression.nodes import Binary, Call, ListOf, Literal, Name, Node, Unary
 
-__all__ = ["Condition", "compile_condition", "key_of"]
+__all__ = ["Condition", "compile_condition", "key_of", "rests_on"]
 
 Condition = Callable[[Sequence[Any]], bool | None]
 """From the row of values to true, false, or ``None`` where a missing value leaves it open."""
@@ -28,6 +28,13 @@ def key_of(node: Name | Call) -> str:
     if isinstance(node, Name):
         return node.text
     return f"{node.function}({', '.join(repr(argument.value) for argument in node.arguments)})"
+
+
+def rests_on(node: Name | Call) -> tuple[str, ...]:
+    """The signals without which a field or a function has no value."""
+    if isinstance(node, Name):
+        return (node.text, *((RESTING_ON[node.text],) if node.text in RESTING_ON else ()))
+    return (str(node.arguments[0].value),) if node.function == "trend" else ()
 
 
 def compile_condition(node: Node, slots: Mapping[str, int]) -> Condition:

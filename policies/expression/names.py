@@ -54,14 +54,28 @@ _RECENCY: Final = ("now", "24h", "month", "3months", "earlier", "unknown")
 TRENDED: Final = ("distress", "risk.suicide", "attachment.vulnerability", "attachment.relationship")
 """Signals whose last values the session keeps, so that ``trend`` can be asked of them."""
 
-MAY_BE_OFF: Final = ("emotion.", "distress", "screen.", "attachment.", "intima.", "reliance", "session.distress_trend")
+MAY_BE_OFF: Final = (
+    "emotion.", "distress", "screen.", "attachment.", "intima.", "reliance", "session.distress_trend", "session.forecast",
+)  # fmt: skip
 """What a profile may forbid: these names, and every name under those that end in a dot. Never ``risk.*``, ``harm.*`` or
 ``answer.*``."""
+
+
+RESTING_ON: Final[Mapping[str, str]] = MappingProxyType(
+    {"session.distress_trend": "distress", "session.forecast": "distress"}
+)
+"""Signals of the session that are computed from another signal, and are off where that one is."""
 
 
 def may_be_off(name: str) -> bool:
     """Whether a tenant's profile may forbid this signal."""
     return any(name.startswith(entry) if entry.endswith(".") else name == entry for entry in MAY_BE_OFF)
+
+
+def named(given: str) -> tuple[str, ...]:
+    """The signals that ``distress`` or ``emotion.*`` stands for; none where there are no such."""
+    prefix = given.removesuffix("*")
+    return tuple(name for name in SIGNALS if (name.startswith(prefix) if given.endswith(".*") else name == given))
 
 
 @cache

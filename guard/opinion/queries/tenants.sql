@@ -1,6 +1,6 @@
 -- Tenants whose text may be asked about, and from which turn on: never before they were switched on, and after a pause of the
 -- worker or of the endpoint not further back than ``back`` seconds.
-select t.id, t.off, case when c.at > f.floor then c.at else f.floor end as at,
+select t.id, case when c.at > f.floor then c.at else f.floor end as at,
     case when c.at > f.floor then c.turn_id else '00000000-0000-0000-0000-000000000000' end as turn_id,
     (
         select count(*) from opinions o

@@ -19,7 +19,7 @@ from guard.records.errors import NameTaken, NotFound, RequestRefused
 from guard.records.ids import new_id
 from guard.records.queries import query
 from guard.records.terms import RedactUpstream
-from policies.expression.names import MAY_BE_OFF, may_be_off
+from policies.expression.names import MAY_BE_OFF, may_be_off, named
 
 __all__ = [
     "TenantRow",
@@ -75,9 +75,9 @@ async def create_tenant(
     :data:`~detectors.signals.SCREENS` are. Raises :class:`~guard.records.errors.NameTaken`, or
     :class:`~guard.records.errors.RequestRefused` for a name or a value that cannot be."""
     check_name("tenant", name)
-    _check(people, tag, off, deep_link, redact_upstream)
+    _check(people, tag, deep_link, redact_upstream)
     tenant_id = new_id()
-    values = {"id": tenant_id, "name": name, "tag": tag, "people": people, "store_text": store_text, "off": list(off)}
+    values = {"id": tenant_id, "name": name, "tag": tag, "people": people, "store_text": store_text, "off": _forbidden(off)}
     values |= {"redact_upstream": redact_upstream, "screens": screens}
     async with connection.transaction():
         made = await one(connection, query("add_tenant"), values | {"deep_link": deep_link, "synthetic": synthetic})
@@ -140,12 +140,12 @@ async def change_tenant(
             people=before.people if people is None else people,
             store_text=before.store_text if store_text is None else store_text,
             redact_upstream=before.redact_upstream if redact_upstream is None else redact_upstream,
-            off=before.off if off is None else sorted(set(off)),
+            off=before.off if off is None else _forbidden(off),
             screens=before.screens if screens is None else screens,
             deep_link=before.deep_link if deep_link is None else deep_link or None,
             opinion_since=_opinion_since(before, opinion),
         )
-        _check(after.people, after.tag, after.off, after.deep_link, after.redact_upstream)
+        _check(after.people, after.tag, after.deep_link, after.redact_upstream)
         if after == before:
             return before
         values = {"id": before.id, "tag": after.tag, "people": after.people, "store_text": after.store_text}
@@ -228,19 +228,27 @@ def _changes(before: TenantRow, after: TenantRow) -> audit.Detail:
     return detail
 
 
-def _check(people: str, tag: str, off: Sequence[str], deep_link: str | None, redact_upstream: str) -> None:
+def _forbidden(off: Sequence[str]) -> list[str]:
+    """The signals that are named, as ``distress`` or ``emotion.*``. Raises :class:`~guard.records.errors.RequestRefused`."""
+    found: set[str] = set()
+    for given in off:
+        names = named(given)
+        if not names:
+            raise RequestRefused(f"there is no signal {given!r}{nearest(given, SIGNALS)}")
+        if not all(map(may_be_off, names)):
+            those = ", ".join(f"{name}*" if name.endswith(".") else name for name in MAY_BE_OFF)
+            raise RequestRefused(f"{given} is for safety and is always read; what may be off: {those}")
+        found.update(names)
+    return sorted(found)
+
+
+def _check(people: str, tag: str, deep_link: str | None, redact_upstream: str) -> None:
     if redact_upstream not in list(RedactUpstream):
         raise RequestRefused(f"redact_upstream is {redact_upstream!r}; give one of {', '.join(RedactUpstream)}")
     if people not in _PEOPLE:
         raise RequestRefused(f"people is {people!r}; give one of {', '.join(_PEOPLE)}")
     if len(tag) > _LONGEST_TAG or not tag.isprintable():
         raise RequestRefused(f"a tag has at most {_LONGEST_TAG} printable characters")
-    for signal in off:
-        if signal not in SIGNALS:
-            raise RequestRefused(f"there is no signal {signal!r}{nearest(signal, SIGNALS)}")
-        if not may_be_off(signal):
-            those = ", ".join(f"{name}*" if name.endswith(".") else name for name in MAY_BE_OFF)
-            raise RequestRefused(f"{signal} is for safety and is always read; what may be off: {those}")
     if deep_link is None:
         return
     try:

@@ -3,7 +3,7 @@ select c.id, c.session_id, c.severity, c.state, c.owner, c.assigned_to, c.first_
     c.acknowledge_by, c.act_by, c.acknowledged_at, c.closed_at, c.version, c.synthetic, o.name as owner_name,
     s.zone, s.started_at, s.last_at, s.state as session_state,
     l.token, l.reviewer as holder, h.name as holder_name, l.expires_at,
-    t.people, t.store_text, t.deep_link, t.name as tenant_name
+    t.people, t.store_text, t.screens, t.deep_link, t.name as tenant_name
 from cases c
 join tenants t on t.id = c.tenant_id
 left join reviewers o on o.tenant_id = c.tenant_id and o.id = c.owner

@@ -320,6 +320,14 @@ def test_a_tenant_is_changed_and_only_where_it_was_asked(place: Path, database_u
     shown = run("tenant", "show", "harbour")
     for line in ("people +always", "text +not kept", "deep link +none", "signals off +none", "screens +not read"):
         assert re.search(line, shown), line
+    run("tenant", "set", "harbour", "--off", "intima.*", "--off", "distress")
+    assert "intima.name" in (shown := run("tenant", "show", "harbour"))
+    assert "distress" in shown
+    with psycopg.connect(database_url, autocommit=True) as connection:  # as an earlier version let it be
+        connection.execute("update tenants set off = '{risk.suicide}' where name = 'harbour'")
+    run("tenant", "set", "harbour", "--tag", "eu-2")
+    assert re.search("signals off +none", run("tenant", "show", "harbour"))
+    run("tenant", "set", "harbour", "--tag", "eu", "--none-off")
     before = _rows(database_url, "harbour")
     for arguments, words in (
         (("--people", "sometimes"), "people is 'sometimes'; give one of none, hours, always"),

@@ -69,13 +69,6 @@ def test_a_tenant_that_was_not_switched_on_is_not_asked_about(office: Office) ->
     assert office.endpoint.seen == []
 
 
-def test_what_a_tenant_forbids_is_not_asked_for_by_another_way(office: Office) -> None:
-    tenant = office.tenant()
-    office.world.run("update tenants set off = '{risk.self_harm}' where id = %s", tenant.tenant_id)
-    office.turn(tenant, user=_SAID, reply="Stay with me.", of_reply=near(Side.REPLY, "companion.retention"))
-    assert [row["side"] for row in office.go()] == ["reply"]
-
-
 def test_nothing_leaves_once_a_tenant_is_switched_off(office: Office) -> None:
     tenant = office.tenant()
     office.turn(tenant, user=_SAID)

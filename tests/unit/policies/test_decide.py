@@ -182,6 +182,17 @@ def test_off_never_matches_and_is_not_missing() -> None:
     assert decide(one, facts(said(distress=0.9))).fired == ("one",)
 
 
+@pytest.mark.parametrize("when", ["session.forecast > 0.5", "session.distress_trend > 0.1", "trend('distress', 3) > 0.1"])
+def test_what_is_computed_from_what_is_off_is_off_and_not_missing(when: str) -> None:
+    one = policy(f'  - {{id: one, on: user_turn, severity: 3, when: "{when}", then: [observe]}}\n')
+    known = SessionView(forecast=0.9, distress_trend=0.3, trend={"distress": (0.1, 0.4, 0.9)})
+    assert decide(one, facts(said(), known)).fired == ("one",)
+    for view in (known, SessionView()):
+        decision = decide(one, facts(said(), view, off=frozenset({"distress"})))
+        assert (decision.rules, decision.degraded) == ((), False)
+    assert decide(one, facts(said())).degraded
+
+
 def test_hysteresis_holds_posture_and_not_completions() -> None:
     first = decide(PACK, facts(said(risk__suicide_ge3=0.6)))
     assert (first.bands["ge3"], first.action) == (Band.HIGH, Action.COMPLETE)

@@ -127,6 +127,8 @@ def test_a_floor_rule_may_not_hang_on_what_can_be_off() -> None:
     assert [code for *_, code in codes(floor + rule(when="distress > 0.5"))] == ["floor-needs-off"]
     assert [code for *_, code in codes(floor + rule(when="risk.eating > 0.5 && !(distress < 0.5)"))] == ["floor-needs-off"]
     assert codes(floor + rule(when="distress > 0.5 || warning.hopeless > 0.5")) == []
+    for computed in ("session.forecast > 0.5", "trend('distress', 3) > 0.1"):
+        assert [code for *_, code in codes(floor + rule(when=computed))] == ["floor-needs-off"]
 
 
 def test_floors_are_not_loosened() -> None:

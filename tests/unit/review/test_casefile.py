@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.signals import Scores, Side, Tier, vocabulary
 from guard.review.casefile import deep_link
 from guard.review.queue import Cursor
+from guard.review.timeline import estimates
 
 _TURN = UUID("01900000-0000-7000-8000-000000000001")
 _SESSION = UUID("01900000-0000-7000-8000-000000000002")
@@ -45,6 +47,17 @@ def test_only_an_https_address_with_known_places_is_followed(template: str | Non
 
 def test_a_place_that_cannot_be_filled_gives_no_link() -> None:
     assert deep_link("https://a.example/{session}", turn=_TURN, session=None, case=_CASE) is None
+
+
+def test_screens_are_told_where_they_are_asked_for_and_push_nothing_out() -> None:
+    risks = [signal.name for signal in vocabulary(Side.USER) if signal.name.startswith("risk.suicide_ge")]
+    warnings = [signal.name for signal in vocabulary(Side.USER) if signal.name.startswith("warning.")]
+    values = dict.fromkeys((*risks, *warnings), 0.5) | {"screen.depression": 0.9, "screen.anxiety": 0.05}
+    sides = {Side.USER: Scores.of(Side.USER, "test@1", values, tier=Tier.FULL)}
+    without = [estimate.name for estimate in estimates(sides, screens=False)]
+    assert [estimate.name for estimate in estimates(sides, screens=True)] == [*without, "screen.depression"]
+    assert len(without) == 8
+    assert not {"screen.depression", "screen.anxiety"} & set(without)
 
 
 @given(

@@ -139,7 +139,7 @@ class World:
             records=self.records,
             scorer=self.scorer,
             composer=TemplateComposer(),
-            policy=lambda: ActivePolicy(loaded.name, loaded.hash, loaded.reads, partial(decide, loaded)),
+            policy=lambda: ActivePolicy(loaded.name, loaded.hash, loaded.reads, partial(decide, loaded), loaded.off),
             hashed=lambda tenant, purpose, material: sha256(tenant.bytes + purpose.encode() + material).digest(),
             settings=load_settings({}),
             clock=lambda: self.now,

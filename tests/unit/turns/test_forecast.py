@@ -44,7 +44,7 @@ def test_features_remember_the_turns_before() -> None:
     assert found["distress"] == 0.2
     assert found["distress before"] == pytest.approx(0.6)
     assert (found["most distress"], found["most figurative"], found["figurative"]) == (0.8, 0.9, 0.0)
-    assert (found["first turn"], found["turns"]) == (0.0, 3 / 8)
+    assert found["first turn"] == 0.0
 
 
 def test_the_session_carries_it_and_a_policy_reads_it() -> None:

@@ -24,6 +24,18 @@ from guard.turns.session import (
 )
 from tests.unit.turns.scores import START, play, user
 
+
+def test_what_is_off_from_now_on_leaves_the_session() -> None:
+    state = play(*[{"distress": 0.8, "attachment.relationship": 0.7}] * 3)
+    assert (state.state, len(state.trend["distress"])) == ("distressed", 3)
+    assert state.slope is not None
+    scores = user({"risk.suicide": 0.1}).without({"distress", "attachment.relationship"})
+    after = advance(state, UserTurn(scores, START + timedelta(hours=1), key="ff"))
+    assert after.state == "steady"
+    assert after.trend.keys() == {"risk.suicide"}
+    assert (after.smooth, after.slope, after.forecast) == (None, None, None)
+
+
 CALM: dict[str, float] = {}
 
 

@@ -76,6 +76,19 @@ async def test_what_the_tenant_forbids_is_nowhere_in_session_and_record(world: W
     assert "distress" not in row.state["trend"]
 
 
+async def test_a_policy_forbids_as_a_tenant_does(world: World) -> None:
+    world.scorer.says["…"] = {"emotion.joy": 0.9, "distress": 0.9}
+    active = world.room.policy()
+    world.room.policy = lambda: replace(active, off=frozenset({"emotion.joy"}))
+    turn = world.desk.begin(world.request("…"))
+    await turn.opening()
+    turn.close(Delivered.NONE)
+    await finish(world)
+    user = world.records.enqueued[-1].user
+    assert user is not None
+    assert (user.get("emotion.joy").tier, user.value("distress")) == (Tier.OFF, 0.9)
+
+
 async def test_a_plan_is_recorded_before_anything_is_said_and_completed(world: World) -> None:
     world.scorer.says["…"] = PLAN
     turn = world.desk.begin(world.request("…"))
