@@ -33,6 +33,7 @@ _DAY: Final = "24h"
 _SURE_OF_A_DAY: Final = (
     0.75  # on validation .87 of what is told to be so recent is (.83 without), .90 of what is is found (.93)
 )
+_FAR: Final = 700.0  # of the odds, beyond which an exponential has no number
 _WITHOUT_A_PLACE: Final = ("emotion.", "answer.", "support.", "distress")  # what a text says as a whole
 
 
@@ -57,7 +58,9 @@ class ModelTier:
             for side in (Side.USER, Side.REPLY)
         }
         self._asked = {
-            (side, whole): tuple((head, each) for head in heads if (each := _calibration(head, whole=whole)) is not None)
+            (side, whole): _Calibrated(
+                [(head, each) for head in heads if (each := _calibration(head, whole=whole)) is not None]
+            )
             for side, heads in self._heads.items()
             for whole in (False, True)
         }
@@ -104,13 +107,7 @@ class ModelTier:
     def _scores(
         self, item: Item, reading: Reading, logits: Logits, votes: Sequence[Votes], said: Mapping[str, float]
     ) -> Scores:
-        windows = [
-            {
-                head.name: each.probability(float(row[head.column]), said.get(head.name, 0.0))
-                for head, each in self._asked[item.side, item.whole]
-            }
-            for row in logits
-        ]
+        windows = self._asked[item.side, item.whole].probabilities(logits, said)
         values = combine(windows)
         if item.question is None:
             values = {name: value for name, value in values.items() if not name.startswith("answer.")}
@@ -170,6 +167,31 @@ class ModelTier:
         if recent and values[_BEHAVIOUR] >= heads[_BEHAVIOUR].threshold:
             return 6.0
         return float(max((k for k, name in enumerate(LEVELS, 1) if values[name] >= heads[name].threshold), default=0))
+
+
+class _Calibrated:
+    """Heads with the calibration of one reading, all at once: :meth:`~detectors.encoder.manifest.Calibration.probability` of
+    each."""
+
+    def __init__(self, asked: Sequence[tuple[Head, Calibration]]) -> None:
+        self._names = [head.name for head, _ in asked]
+        self._at = {name: at for at, name in enumerate(self._names)}
+        self._columns = np.array([head.column for head, _ in asked], dtype=np.intp)
+        self._slopes, self._offsets, self._words = (
+            np.array([getattr(each, of) for _, each in asked], dtype=np.float64) for of in ("slope", "offset", "words")
+        )
+
+    def probabilities(self, logits: Logits, said: Mapping[str, float]) -> list[dict[str, float]]:
+        """Of each window by signal. ``logits``: ``[windows, outputs]``; ``said``: the lexicon's probabilities."""
+        offsets = self._offsets
+        words = [(at, word) for name, word in said.items() if word and (at := self._at.get(name)) is not None]
+        if words:
+            offsets = offsets.copy()
+            for at, word in words:
+                offsets[at] += self._words[at] * word
+        odds = logits[:, self._columns] * self._slopes + offsets
+        values = 1.0 / (1.0 + np.exp(-np.clip(odds, -_FAR, _FAR)))
+        return [dict(zip(self._names, row, strict=True)) for row in values.tolist()]
 
 
 def _calibration(head: Head, *, whole: bool) -> Calibration | None:
