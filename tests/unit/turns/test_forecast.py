@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from importlib.resources import files
 
+import orjson
 import pytest
 
+from detectors.encoder import manifest as model
 from detectors.signals import Scores, Side, Tier
 from guard.turns.forecast import FEATURES, features, forecast, weights
 from guard.turns.session import SessionState, UserTurn, advance, from_json, to_json, view
@@ -73,3 +76,11 @@ def test_a_yes_to_a_safety_question_counts() -> None:
     found = features(state, scores)
     assert found is not None
     assert found["affirmed"] == 1.0
+
+
+def test_the_weights_were_fitted_to_the_scores_of_the_shipped_model() -> None:
+    """Another model's scores mean other things: ``python -m guard.evaluation.forecasting --write`` fits them anew."""
+    folder = model.shipped()
+    assert folder is not None
+    fitted = orjson.loads((files("guard.turns") / "forecast.json").read_bytes())
+    assert fitted["fitted_with"] == model.read_manifest(folder).model
