@@ -11,7 +11,7 @@ from detectors.training.example import Example
 
 __all__ = ["read"]
 
-_EDITIONS: Final = {"second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8}
+_EDITIONS: Final = {"second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9}
 
 
 def read(folder: Path = FOLDER) -> Iterator[Example]:
