@@ -1,4 +1,5 @@
-"""Spellings that are ordinary words too, and stand for something else beside certain words: ``ill`` for ``i'll``."""
+"""Spellings that are ordinary words too, and stand for something else beside certain words: ``ill`` for ``i'll``, or ``kms``
+for a distance."""
 
 from __future__ import annotations
 
@@ -34,10 +35,38 @@ _AFTER_ARE: Final = frozenset(("you", "your", "we", "they"))
 _BEING: Final = frozenset(("be", "being", "become", "was", "been", "am", "i'm", "im", "is", "were"))
 
 
+_AMOUNTS_LINES: Final = """
+many few several hundred hundreds thousand thousands dozens couple half two three four five six seven eight nine ten eleven
+twelve fifteen twenty thirty forty fifty sixty seventy eighty ninety in per extra these those
+"""
+_ABOUT_TO_LINES: Final = "to i'll i'd will would should might may can could just i and or then ever always"
+_OF_FILES_LINES: Final = """
+message messages file files post posts account accounts email emails app data itself the my your after timer history
+"""
+_AMOUNTS: Final = frozenset(_AMOUNTS_LINES.split())
+_AFTER_A_DISTANCE: Final = frozenset(("away", "per", "from", "long", "an", "h", "left", "range"))
+_ABOUT_TO: Final = frozenset(_ABOUT_TO_LINES.split())
+_DONE_TO: Final = frozenset(("was", "were", "got", "get", "gets", "getting", "been", "being", "is"))
+_WHOM: Final = frozenset(("me", "her", "him", "us", "them", "by"))
+_OF_FILES: Final = frozenset(_OF_FILES_LINES.split())
+
+
 def beside(word: str, before: str, after: str) -> str | None:
-    """What ``id``, ``ill``, ``r`` or ``unalive`` stands for between these two words (empty where there is none in the
-    sentence); ``None`` where it is just that word."""
+    """What such a spelling stands for between these two words; ``None`` where it is just that word. A word is empty where
+    there is none in the sentence, and ``0`` for a number."""
     match word:
+        case "kms":
+            return "kilometers" if before in _AMOUNTS or before == "0" or after in _AFTER_A_DISTANCE else "kill myself"
+        case "ctb":
+            return "kill myself" if before in _ABOUT_TO else None
+        case "self delete" | "self-delete":
+            return "kill myself" if before in _ABOUT_TO and after not in _OF_FILES else None
+        case "sewer slide" | "sewer-slide":
+            return "suicide"
+        case "graped":
+            return "raped" if before in _DONE_TO or after in _WHOM else None
+        case "sa'd" | "sa'ed":
+            return "sexually assaulted" if before in _DONE_TO or after in _WHOM else None
         case "ill":
             return "i'll" if after in _AFTER_ILL and before not in _BEFORE_ILL else None
         case "id":

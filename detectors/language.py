@@ -25,6 +25,18 @@ _SCRIPTS: Final = (
     (re.compile(r"[\u0980-\u09ff]"), "bn"),
     (re.compile(r"[\u0b80-\u0bff]"), "ta"),
     (re.compile(r"[\u0c00-\u0c7f]"), "te"),
+    (re.compile(r"[\u0a00-\u0a7f]"), "pa"),
+    (re.compile(r"[\u0a80-\u0aff]"), "gu"),
+    (re.compile(r"[\u0b00-\u0b7f]"), "or"),
+    (re.compile(r"[\u0c80-\u0cff]"), "kn"),
+    (re.compile(r"[\u0d00-\u0d7f]"), "ml"),
+    (re.compile(r"[\u0d80-\u0dff]"), "si"),
+    (re.compile(r"[\u0e80-\u0eff]"), "lo"),
+    (re.compile(r"[\u1000-\u109f]"), "my"),
+    (re.compile(r"[\u10a0-\u10ff]"), "ka"),
+    (re.compile(r"[\u1200-\u137f]"), "am"),
+    (re.compile(r"[\u1780-\u17ff]"), "km"),
+    (re.compile(r"[\u0530-\u058f]"), "hy"),
     (re.compile(r"[\u3400-\u9fff]{2}"), "zh"),
 )
 """Scripts that name a language by themselves, looked at in this order (Japanese before Chinese)."""
@@ -35,6 +47,8 @@ i i'm i've the a an and to of is are am my me you it that this was not don't can
 just what how why she he they we but if like feel need know think really never no yes
 """
 _ENGLISH: Final = frozenset(_ENGLISH_LINES.split())
+_SHARED_LINES: Final = "a am an be do he i in is it me no of on so to we"  # words of other languages as well
+_ENGLISH_ALONE: Final = _ENGLISH - frozenset(_SHARED_LINES.split())
 _DIALECTS: Final = {"sco": "en"}
 """What the library calls Scots, Jamaican with it, is for readers of English; the English model was trained on both."""
 
@@ -45,6 +59,8 @@ _LIKELY: Final = frozenset(_LIKELY_LINES.split())
 """Slang and typos look to the library like languages that few write; of a short text it is believed only these."""
 
 _FEW_WORDS: Final = 10
+_NEAR_ENGLISH: Final = frozenset(("af", "ca", "da", "de", "es", "fr", "gl", "it", "nb", "nl", "nn", "no", "pt", "sv"))
+"""Languages that have some of English's commonest words."""
 
 
 @lru_cache(maxsize=1)
@@ -69,12 +85,23 @@ def identify(text: str, hint: str | None = None) -> str | None:
     """The ISO 639-1 code of the language of ``text``, or ``None`` where it cannot be told.
 
     ``hint`` is what earlier, longer texts of the same session were identified as: a text under five words inherits it, and
-    it wins where the text itself gives no reliable answer. Never raises for what ``text`` contains.
+    it wins where the text itself gives no reliable answer. A text that cannot be told is in the language whose core terms of
+    suicide and harm it says: those must reach whoever reads that language, and nobody else. Never raises for what ``text``
+    contains.
     """
-    head = text[:_READ]
-    words = _WORD.findall(head)
+    words = _WORD.findall(text[:_READ])
+    found, sure = _identified(text[:_READ], words, hint)
+    if sure or found not in (None, "en") or 3 * sum(word.lower() in _ENGLISH_ALONE for word in words) >= len(words) > 0:
+        return found
+    from detectors.lexicon.multilingual import spoken  # the lexicon asks this module, too
+
+    return spoken(text[:_READ]) or found
+
+
+def _identified(head: str, words: list[str], hint: str | None) -> tuple[str | None, bool]:
+    """The language, and whether the text itself says so."""
     if not words:
-        return hint
+        return hint, True
     script = None
     if not head.isascii():
         script = next((code for pattern, code in _SCRIPTS if pattern.search(head)), None)
@@ -83,25 +110,30 @@ def identify(text: str, hint: str | None = None) -> str | None:
     letters = sum(map(len, words)) if script in _UNSPACED else 0
     if len(words) < SHORTEST_WORDS and letters < 8:
         if hint is not None:
-            return hint
+            return hint, False
         if script is None and _LATIN.fullmatch(head):
             # Too short to tell one European language from another; English only where its own words say so.
-            return "en" if any(w.lower() in _ENGLISH for w in words) else None
+            return ("en" if any(w.lower() in _ENGLISH for w in words) else None), False
     if script is not None:
-        return script
+        return script, True
     detect = _detector()
     if detect is None:
-        return hint
+        return hint, False
     clean = "".join(c if c.isprintable() else " " for c in head).encode("utf-8", "ignore")
     reliable, code = detect(clean)
     code = _DIALECTS.get(code, code[:2])
-    if code == "un":
-        return hint or _by_words(words)
-    if code not in _LIKELY and (not reliable or len(words) < _FEW_WORDS):
-        return hint or _by_words(words)
+    if code == "un" or (code not in _LIKELY and (not reliable or len(words) < _FEW_WORDS)):
+        return hint or _by_words(words), False
     if not reliable:
-        return hint or _by_words(words) or code
-    return code
+        return hint or _by_words(words) or code, False
+    if head.isascii() and code not in _NEAR_ENGLISH and len(words) < _FEW_WORDS and _mostly_english(words):
+        return "en", True
+    return code, True
+
+
+def _mostly_english(words: list[str]) -> bool:
+    """Whether two words in five are of its commonest ones, and longer than a letter."""
+    return 5 * sum(len(word) > 1 and word.lower() in _ENGLISH for word in words) >= max(2 * len(words), 10)
 
 
 def _by_words(words: list[str]) -> str | None:

@@ -24,14 +24,18 @@ _MARKS_KEPT: Final = 4  # marks on one letter that can mean something; a pile of
 _ADDRESS: Final = r"(?<!\w)(?:https?://|www\.)\S+"  # a web address stays as it is
 _REPEATED: Final = re.compile(r"([a-z])\1\1+")
 _SPACED: Final = re.compile(r"(?<![\w'])(?:[a-z](?:[ .*_-]|  )){2,60}[a-z](?![\w'])")
-_CONTEXTUAL: Final = re.compile(r"(?<![\w'@#/.-])(?:ill|id|r|unalive)(?![\w'/-])")
+_CONTEXTUAL: Final = re.compile(
+    r"(?<![\w'@/.-])(?:ill|id|r|unalive|kms|ctb|self[ -]delete|sewer[ -]slide|graped|sa'e?d)(?![\w'/-])"
+)
 _TOKEN: Final = re.compile(r"(?<!\w)(?:s/h|w/o?)(?!\w)|[\w@$!*|+#]+(?:'\w+)?")
 _BETWEEN: Final = re.compile(r"[ .*_-]")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _RUN: Final = re.compile(r"[\t\n\r\x20-\x7e]{2,}|.", re.DOTALL)
 _LETTERS_BEFORE: Final = re.compile(r"[a-z]{0,12}\Z")
 _LETTERS_AFTER: Final = re.compile(r"[a-z]{0,12}")
-_WORD_BEFORE: Final = re.compile(r"(?<![\w'])([a-z][a-z']*) {1,2}\Z")
+_WORD_BEFORE: Final = re.compile(
+    r"(?<![\w'])(?:([a-z][a-z']*) {1,2}|(?<![\d.,])(?<!i'm )(?<!am )(?<!aged )\d[\d.,]*k? {0,2})\Z"
+)
 _WORD_AFTER: Final = re.compile(r" {1,2}([a-z][a-z']*)")
 _WITH_ADDRESSES: Final = {
     pattern: re.compile(f"{_ADDRESS}|{pattern.pattern}") for pattern in (_REPEATED, _SPACED, _CONTEXTUAL, _TOKEN)
@@ -195,11 +199,11 @@ def _segments(letters: str) -> list[str] | None:
 
 
 def _by_neighbours(match: re.Match[str]) -> str | None:
-    """``id``, ``ill``, ``r`` and ``unalive`` as what they stand for beside certain words, ``None`` elsewhere."""
+    """``id``, ``ill``, ``kms`` and their like as what they stand for beside certain words, ``None`` elsewhere."""
     word, text = match.group(), match.string
     before = _WORD_BEFORE.search(text[max(0, match.start() - 16) : match.start()])
     after = _WORD_AFTER.match(text[match.end() : match.end() + 16])
-    return beside(word, before.group(1) if before else "", after.group(1) if after else "")
+    return beside(word, (before.group(1) or "0") if before else "", after.group(1) if after else "")
 
 
 def _respelt(match: re.Match[str]) -> str | None:

@@ -128,7 +128,6 @@ hav have
 wat what
 wut what
 wen when
-kms kill myself
 kmsing killing myself
 kys kill yourself
 unalived killed

@@ -17,9 +17,9 @@ from detectors.lexicon import terms
 from detectors.lexicon.errors import LexiconError
 from detectors.lexicon.scripts import CLAUSE, LETTER, folded, mapped
 from detectors.lexicon.terms import TermError
-from detectors.normalise import Normalised
+from detectors.normalise import Normalised, normalise
 
-__all__ = ["LANGUAGES", "SIGNALS_READ", "read"]
+__all__ = ["LANGUAGES", "SIGNALS_READ", "read", "spoken"]
 
 _WHERE: Final = "words/multilingual.txt"
 NOTHING: Final = 0.03
@@ -182,6 +182,21 @@ def read(text: Normalised, language: str | None) -> dict[str, tuple[float, tuple
                 if value * trust > answers.get(name, (0.0, None))[0]:
                     answers[name] = (round(value * trust, 4), span)
     return answers
+
+
+def spoken(text: str) -> str | None:
+    """The language of a core term that stands in ``text`` and is not denied there; ``None`` where there is none, or one in
+    several."""
+    normal = normalise(text)
+    plain, _ = mapped(normal.text)
+    found = {
+        term.language
+        for term in _near(plain)
+        if term.kind != "idiom"
+        for start, end in _places(term, plain)
+        if not _denied(term, plain, start, end)
+    }
+    return found.pop() if len(found) == 1 else None
 
 
 def _places(term: _Term, plain: str) -> Iterator[tuple[int, int]]:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
 
 from detectors.lexicon.clauses import clause_before, sentences
 from detectors.lexicon.rules import INTERNAL, Hit, Rules, words_of
 
 __all__ = ["Passage", "Sentence"]
-
-_KILOMETRES: Final = re.compile(r"((?:\d[\d.,]{0,8}k?|\bmany|\bfew|\bhundred|\bthousand|\bcouple of)\s{1,3})kill myself\b")
-"""What the normaliser makes of ``kms`` where it is a distance; the same length, so that offsets stay."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +47,7 @@ class Passage:
     """The sentences of one text in which something was found, in order."""
 
     def __init__(self, text: str, rules: Rules) -> None:
-        self.text = _KILOMETRES.sub(lambda match: f"{match[1]}kilometres ", text) if "kill myself" in text else text
+        self.text = text
         self.sentences = list(self._read(rules))
 
     def _read(self, rules: Rules) -> Iterator[Sentence]:

@@ -59,7 +59,6 @@ _WAS: Final = re.compile(r"\b(?:put|had|held|was|were|sat|stood|tried|wanted|alm
 _ACUTE: Final = ("risk.emergency_now", "risk.overdose_or_withdrawal", "risk.medical_emergency")
 _ACT: Final = 2  # the level from which on a rule speaks of killing oneself, not only of being dead
 _UNLESS: Final = re.compile(r"\b(?:unless|in case|as if|as though|like)\W+(?:\w+\W+){0,2}\Z")
-_NUMBER: Final = re.compile(r"(?:\d|hundred|thousand|few|many|several|ten|five)\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +86,6 @@ def weigh(hit: Hit, sentence: Sentence, passage: Passage) -> Weighed:
         return Weighed(hit, sentence, FAINT if mask < 0.9 else 0.08, figurative=0.9 if mask >= 0.9 else 0.7)
     before = sentence.before(hit)
     words = sentence.words(hit)
-    if words.startswith("kill myself") and _NUMBER.search(before[-12:]):
-        return Weighed(hit, sentence, 0.02)  # kilometres
     if "firm" not in hit.rule.options and _denied(hit, sentence, before, words):
         return Weighed(hit, sentence, DENIED, denied=True)
     if not signal.startswith("abuse.") and _swallowed(hit, words):

@@ -24,7 +24,7 @@ _RUNGS: Final = (
     (
         4,
         r"\b(?:might|going to|intend(?:ing)? to|plan(?:ning)? to|want to)\b[^?]{0,20}\bact on\b"
-        r"|\bintend(?:ing)? to kill yourself\b",
+        r"|\bintend(?:ing)? to kill yourself\b|\bany intention\b[^?]{0,20}\bact(?:ing)?\b",
     ),
     (3, r"\bhave you (?:thought|been thinking) about how\b|\bthought about how you (?:would|might)\b"),
     (2, rf"\b(?:are you|have you been|do you|did you)\b[^?]{{0,60}}\b{_KILL}"),

@@ -43,6 +43,35 @@ def test_long_texts_speak_for_themselves(text: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("quiero morir", "es"), ("no quiero vivir", "es"), ("ich will sterben", "de"), ("je veux mourir", "fr"),
+        ("chcę się zabić", "pl"), ("jag vill dö", "sv"), ("quero morrer", "pt"), ("mujhe marna hai", "hi"),
+        ("ya hochu umeret", "ru"), ("ana 3ayez amoot", "ar"),
+    ],
+)  # fmt: skip
+def test_short_words_of_dying_say_their_language(text: str, code: str) -> None:
+    """After talk in English as well: the English model would take them for nothing."""
+    assert identify(text) == identify(text, "en") == code
+    assert identify(text, "it") == "it"  # whose session is no English reader's in any case
+
+
+def test_english_words_stay_english() -> None:
+    for text in ("i want to die", "want to die", "he SA'd me last night"):
+        assert identify(text) == "en"
+    assert identify("die") is None
+    assert identify("die", "en") == "en"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("መሞት እፈልጋለሁ", "am"), ("მინდა სიკვდილი", "ka"), ("ខ្ញុំចង់ស្លាប់", "km"), ("મારે મરવું છે", "gu"), ("ਮੈਂ ਮਰਨਾ ਚਾਹੁੰਦਾ ਹਾਂ", "pa")],
+)
+def test_scripts_that_nobody_here_reads_are_no_english(text: str, code: str) -> None:
+    assert identify(text) == code
+
+
+@pytest.mark.parametrize(
     ("text", "hint", "code"),
     [
         ("sí", "es", "es"), ("no", "es", "es"), ("ok lol", "fr", "fr"), ("I am", "de", "de"), ("i'm tired", None, "en"),
