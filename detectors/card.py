@@ -16,7 +16,8 @@ __all__ = ["card"]
 def card(folder: Path | None = None, packs: Sequence[str | Path] = ()) -> dict[str, Any]:
     """``name``, ``version``, ``vocabulary``, ``sources`` and ``signals``: of each its ``threshold``, ``ece`` and ``tier``.
 
-    ``tier`` is ``full``, ``lexicon`` or ``missing``; only the model's signals have a threshold and a calibration error.
+    ``tier`` is ``full``, ``lexicon`` or ``missing``; only the model's signals have a threshold and a calibration error. What
+    a pack answers in the model's stead, or alone, has the pack's threshold.
     ``folder``: a model's; by default the installed one, and without any the lexicon alone. ``packs``: of other people's
     models; then there is ``external``, one entry a pack with its ``name``, ``model``, ``licence``, ``languages`` and
     ``signals`` (of each its ``use``, ``threshold`` and whether it is ``calibrated``). Raises
@@ -49,7 +50,15 @@ def card(folder: Path | None = None, packs: Sequence[str | Path] = ()) -> dict[s
         "signals": signals,
         "bands": {name: dict(head.bands) for name, head in manifest.heads.items()} if manifest is not None else {},
     }
-    return found | ({"external": _external(packs)} if packs else {})
+    if not packs:
+        return found
+    external = _external(packs)
+    for pack in external:
+        for signal, mapped in pack["signals"].items():
+            own = signals[signal]
+            if own["tier"] != "full" or mapped["use"] == "replace":
+                own |= {"threshold": mapped["threshold"], "ece": None, "tier": "full"}
+    return found | {"external": external}
 
 
 def _external(packs: Sequence[str | Path]) -> list[dict[str, Any]]:

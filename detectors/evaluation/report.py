@@ -44,8 +44,9 @@ def as_json(found: Evaluation, files: Sequence[str]) -> dict[str, Any]:
 
 
 def per_million(found: Finding) -> list[Rates]:
-    """What a signal's threshold means among a million turns; nothing where recall or false positives are unknown."""
-    if found.recall is None or found.false_positives is None:
+    """What a signal's threshold means among a million turns; nothing where recall or false positives are unknown, or rest on
+    too little to be multiplied."""
+    if found.recall is None or found.false_positives is None or found.insufficient:
         return []
     recall, false = found.recall.value, found.false_positives.value
     if math.isnan(recall) or math.isnan(false):
