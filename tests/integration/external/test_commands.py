@@ -69,7 +69,7 @@ def test_show_lists_who_answers_beside_the_model(weather: Path, tmp_path: Path, 
     assert own["name"] == read_pack(file).name
     assert own["licence"] == "Apache-2.0"
     assert own["signals"]["risk.self_harm"] == {"use": "replace", "threshold": 0.5, "calibrated": True}
-    assert found["signals"]["risk.self_harm"] == {"threshold": 0.5, "ece": None, "tier": "full"}  # the pack's, not the model's
+    assert found["signals"]["risk.self_harm"] == {"threshold": 0.5, "ece": None, "tier": "full"}
     assert other["revision"] == "58b6c5b44a7a12093f782442969019c7e2982299"
     said = RUN.invoke(app, ["model", "show"]).output
     assert "weather (replace)" in next(line for line in said.splitlines() if "risk.self_harm" in line)
