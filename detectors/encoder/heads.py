@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from detectors.corpus.labels import RECENCIES
-from detectors.signals import EMOTIONS, INTIMA, SIGNALS, Side
+from detectors.signals import EMOTIONS, INTIMA, SCREENS, SIGNALS, Side
 
 __all__ = ["EMOTION_HEADS", "HEADS", "LATER", "LEVELS", "OUTPUTS", "RECENCIES", "REPLY_HEADS", "USER_HEADS", "side_heads"]
 
@@ -42,6 +42,7 @@ USER_HEADS: Final = (
     "concern.harm", "concern.child", "abuse.partner",
     *(f"attachment.{group}" for group in INTIMA),
     *(name for name in LATER if SIGNALS[name].side is Side.USER),
+    *SCREENS,
     *EMOTION_HEADS,
 )  # fmt: skip
 

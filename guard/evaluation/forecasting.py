@@ -32,7 +32,7 @@ from detectors.evaluation.measures import (
     recall_at_false_positives,
 )
 from detectors.signals import Scores, Side
-from guard.turns.forecast import FEATURES, RISE, TURNS, features
+from guard.turns.forecast import FEATURES, TURNS, features
 from guard.turns.questions import asked
 from guard.turns.session import SessionState, UserTurn, advance, called_for, rank
 
@@ -41,8 +41,7 @@ __all__ = ["Fitted", "Moment", "fit", "main", "moments"]
 _FILE: Final = Path(guard.turns.__path__[0]) / "forecast.json"
 _START: Final = datetime(2026, 1, 5, 12, tzinfo=UTC)
 _PACE: Final = timedelta(seconds=30)
-_CRISIS: Final = 3
-_ROUNDING: Final = 1e-9  # of tenths
+_GRAVE: Final = rank("elevated")
 _FOLDS: Final = 5
 _PENALTIES: Final = (0.3, 1.0, 3.0, 10.0, 30.0)
 _STEPS: Final = 60
@@ -82,7 +81,6 @@ def moments(scenes: Sequence[Scene], worker: Worker) -> Iterator[Moment]:
         state, at = SessionState(), _START
         known: list[tuple[dict[str, float] | None, float]] = []
         ranks: list[int] = []
-        distress: list[float] = []
         before: list[Utterance] = []
         for turn in scene.turns:
             if turn.labels is not None:
@@ -92,13 +90,11 @@ def moments(scenes: Sequence[Scene], worker: Worker) -> Iterator[Moment]:
                 state = advance(state, UserTurn(scores, at, question=question, asked=True))
                 known.append((features(state, scores), state.slope or 0.0))
                 ranks.append(_called_for(turn.labels))
-                distress.append(turn.labels.values["distress"])
             before.append(Utterance(turn.speaker, turn.text))
         for place, (found, trend) in enumerate(known[:-TURNS]):
             if found is not None:
                 next_turns = slice(place + 1, place + 1 + TURNS)
-                coming, rise = max(ranks[next_turns]), max(distress[next_turns]) - distress[place]
-                worse = coming > ranks[place] or coming == _CRISIS or rise >= RISE - _ROUNDING
+                worse = max(ranks[next_turns]) >= _GRAVE
                 yield Moment(scene.id, tuple(found[name] for name in FEATURES), trend, worse)
 
 

@@ -1,10 +1,9 @@
-"""How likely a session gets worse within the person's next three turns: a logistic regression on what the session
+"""How likely a session comes to worse within the person's next three turns: a logistic regression on what the session
 remembers and what the turn says. Pure.
 
-Worse is a turn that calls for a graver state than this one, or for crisis once more, or whose distress is higher by
-:data:`RISE`. The weights are fitted to written talks by ``python -m guard.evaluation.forecasting``
-(``docs/decisions/0028-a-forecast-of-three-turns.md``). They say what often follows in talks that were made up, and are not
-clinically validated.
+Worse is a turn that calls for an elevated session or for crisis, whatever this one calls for. The weights are fitted to
+written talks by ``python -m guard.evaluation.forecasting`` (``docs/decisions/0028-a-forecast-of-three-turns.md``). They say
+what often follows in talks that were made up, and are not clinically validated.
 """
 
 from __future__ import annotations
@@ -21,12 +20,10 @@ import orjson
 from detectors.signals import Scores, Side, Tier, vocabulary
 from guard.turns.state import SessionState
 
-__all__ = ["FEATURES", "RISE", "TURNS", "features", "forecast", "weights"]
+__all__ = ["FEATURES", "TURNS", "features", "forecast", "weights"]
 
 TURNS: Final = 3
 """Of the person, that the forecast looks ahead."""
-
-RISE: Final = 0.2
 
 FEATURES: Final = (
     "distress", "distress before", "most distress", "risk of suicide", "risk before", "most risk", "grave", "most grave",

@@ -92,7 +92,7 @@ def test_a_signal_without_a_head_is_told(attributor: Attributor) -> None:
     with pytest.raises(AttributionUnfit, match=r"did you mean risk\.suicide"):
         attributor.head("risk.suicid")
     with pytest.raises(AttributionUnfit, match="handrail model show"):
-        attributor.head("screen.anxiety")
+        attributor.head("session.forecast")
 
 
 def test_rows_hold_no_text_and_bad_ones_say_why(attributor: Attributor) -> None:

@@ -43,11 +43,11 @@ def _scene(*marks: str) -> Scene:
     ("marks", "worse"),
     [
         (["distress=.2"] * 5, [False, False]),
-        (["distress=.2", "distress=.2", "distress=.4", "distress=.4"], [True]),  # a rise alone
+        (["distress=.2", "distress=.2", "distress=.4", "distress=.9"], [False]),  # distress alone
         (["distress=.2"] * 4 + ["distress=.2, level=2"], [False, True]),  # three turns, and no more
-        (["distress=.9, level=4"] * 4, [True]),  # crisis once more
-        (["distress=.9, level=2", "distress=.8, level=2", "distress=.3", "distress=.2"], [False]),  # it eases
-        (["distress=.2, behaviour=earlier"] * 4, [False]),  # long ago is no crisis
+        (["distress=.9, level=4"] * 4, [True]),  # as grave as before
+        (["distress=.9, level=4", "distress=.8", "distress=.3", "distress=.2"], [False]),  # it eases
+        (["distress=.9", "distress=.9", "distress=.9, level=1", "distress=.9"], [False]),  # a wish alone calls for less
         (["distress=.9, level=4"] * 3, []),  # three turns do not follow
     ],
 )
