@@ -85,7 +85,7 @@ def test_the_setting_is_made_absolute_for_children(tmp_path: Path, monkeypatch: 
 
 
 def test_score_has_the_packs_of_the_settings(weather: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pack(weather, "screen.anxiety: storm", file=tmp_path / "p.yaml")
+    pack(weather, "screen.anxiety: {labels: [storm], use: replace}", file=tmp_path / "p.yaml")
     rows = ["we walk home by the sea with thunder today", "the sky is blue today and we walk home"]
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text(

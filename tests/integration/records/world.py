@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from detectors.signals import VOCABULARY_VERSION, Scores, Side
+from detectors.signals import SCREENS, VOCABULARY_VERSION, Scores, Side
 from guard.records.contract import CaseIntent, Claim, Claimed, SessionChange, SessionRow, TurnEntry
 from guard.records.ids import new_id
 from guard.records.keys import Keys
@@ -71,7 +71,7 @@ class World:
             store_text,
             synthetic,
         )
-        return Identity(tenant_id, name, store_text=store_text, synthetic=synthetic)
+        return Identity(tenant_id, name, store_text=store_text, off=frozenset(SCREENS), synthetic=synthetic)
 
     def hashed(self, identity: Identity, purpose: str, text: str) -> bytes:
         """A keyed hash."""
