@@ -160,7 +160,9 @@ def tenant_set(
     tag: Annotated[str | None, typer.Option(help="A word that policies can read.", show_default=False)] = None,
     off: Annotated[
         list[str] | None,
-        typer.Option(help="A signal of affect or attachment that is never read; all that are given, and no others."),
+        typer.Option(
+            help="A signal of affect or attachment, or a group (emotion.*), that is never read; all given, no others."
+        ),
     ] = None,
     none_off: Annotated[bool, typer.Option("--none-off", help="Every signal is read again.")] = False,
     screens: Annotated[
