@@ -89,13 +89,14 @@ def identify(text: str, hint: str | None = None) -> str | None:
     suicide and harm it says: those must reach whoever reads that language, and nobody else. Never raises for what ``text``
     contains.
     """
-    words = _WORD.findall(text[:_READ])
-    found, sure = _identified(text[:_READ], words, hint)
-    if sure or found not in (None, "en") or 3 * sum(word.lower() in _ENGLISH_ALONE for word in words) >= len(words) > 0:
+    head = text[:_READ]
+    words = _WORD.findall(head)
+    found, sure = _identified(head, words, hint)
+    if sure or found not in (None, "en") or _a_third(words, _ENGLISH_ALONE):
         return found
     from detectors.lexicon.multilingual import spoken  # the lexicon asks this module, too
 
-    return spoken(text[:_READ]) or found
+    return spoken(head) or found
 
 
 def _identified(head: str, words: list[str], hint: str | None) -> tuple[str | None, bool]:
@@ -138,4 +139,9 @@ def _mostly_english(words: list[str]) -> bool:
 
 def _by_words(words: list[str]) -> str | None:
     """English where at least a third of the words are its commonest ones."""
-    return "en" if sum(w.lower().replace("’", "'") in _ENGLISH for w in words) * 3 >= len(words) else None
+    return "en" if _a_third(words, _ENGLISH) else None
+
+
+def _a_third(words: list[str], known: frozenset[str]) -> bool:
+    """Whether at least a third of ``words`` are ``known``."""
+    return 3 * sum(word.lower().replace("’", "'") in known for word in words) >= len(words)

@@ -74,9 +74,8 @@ class Planner:
         return self._store.run("admit", {**ask, "rubrics": [rubric.id for rubric in RUBRICS.values()]})
 
     def _grey(self, tenant: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Iterator[_Grey]:
-        sides = {side.value for side in RUBRICS}
         for row in rows:
-            if row["side"] in sides and row["key"] is not None:
+            if row["key"] is not None:
                 why = self._why(tenant["id"], row)
                 if why is not None:
                     yield _Grey(Side(row["side"]), why, row)

@@ -20,6 +20,7 @@ from detectors.signals import IMPLIED_BY_YES, LADDER_RUNGS, PEAK_CLASSES, Scores
 from guard.turns.forecast import forecast
 from guard.turns.state import RECOVERING_FOR, Answer, Peak, SessionState, from_json, to_json
 from policies.decision import Band, SessionView
+from policies.expression.names import TRENDED
 
 __all__ = [
     "Answer",
@@ -49,7 +50,7 @@ _SHOWN: Final = 32
 _FIRED_RULES: Final = 64
 _FIRED_TIMES: Final = 8
 _TREND: Final = 8
-_TRENDED: Final = ("distress", "risk.suicide", "context.figurative", "attachment.vulnerability", "attachment.relationship")
+_TRENDED: Final = (*TRENDED, "context.figurative")  # what policies may ask, and what the forecast does
 
 _RECOVERY_TURNS: Final = 10
 _RECOVERY_TIME = timedelta(minutes=30)
