@@ -17,8 +17,8 @@ from detectors.contract import Item, Speaker, Utterance
 from detectors.encoder.backend import Logits
 from detectors.encoder.errors import ModelUnfit
 from detectors.encoder.heads import HEADS, LEVELS, OUTPUTS, RECENCIES
-from detectors.encoder.manifest import Calibration, Manifest, read_manifest
-from detectors.encoder.tier import ModelTier, _when
+from detectors.encoder.manifest import Calibration, Head, Manifest, read_manifest
+from detectors.encoder.tier import ModelTier, _Calibrated, _when
 from detectors.signals import Side, Tier
 from tests.unit.detectors.encoder.wordpiece import tokenizer
 
@@ -232,3 +232,17 @@ def test_altered_and_missing_files_are_refused(tmp_path: Path) -> None:
 def test_the_last_day_is_told_where_it_is_likely_enough(odds: dict[str, float], when: str) -> None:
     logits = np.log(np.array([odds.get(name, 1e-6) for name in RECENCIES], dtype=np.float32))
     assert _when(logits) == when
+
+
+def test_all_heads_at_once_say_what_each_calibration_says() -> None:
+    random = np.random.default_rng(7)
+    asked = [
+        (Head(f"head.{at}", at, 0.5, calibration, None), calibration)
+        for at, calibration in enumerate(Calibration(*row) for row in random.uniform(0.1, 3, (40, 3)).tolist())
+    ]
+    logits = random.normal(0, 300, (3, 40)).astype(np.float32)  # so far out that an exponential has no number
+    said = {"head.3": 0.9, "head.7": 0.02, "another": 0.5}
+    for row, window in zip(logits, _Calibrated(asked).probabilities(logits, said), strict=True):
+        for head, calibration in asked:
+            alone = calibration.probability(float(row[head.column]), said.get(head.name, 0.0))
+            assert window[head.name] == pytest.approx(alone, rel=1e-12)
